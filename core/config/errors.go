@@ -1,0 +1,93 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// InvalidError is a complaint about the value of one setting.
+type InvalidError struct {
+	Key string // e.g. "nats_url"
+	Err error
+}
+
+func (e *InvalidError) Error() string { return e.Key + ": " + e.Err.Error() }
+
+func (e *InvalidError) Unwrap() error { return e.Err }
+
+// Invalid makes the error of a Validate method that complains about one setting, named by its key. Parse replaces the
+// key by the place the value came from: "--log-level: ...", "ZESTER_LOG_LEVEL: ...", "/etc/zester/peel.yaml:4: log_level: ...".
+func Invalid(key, format string, args ...any) error {
+	return &InvalidError{Key: keyOf(key), Err: fmt.Errorf(format, args...)}
+}
+
+// locate says where the value came from that an error is about.
+func (i *Invocation) locate(program Program, err error) error {
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) {
+		return usageError(program, err)
+	}
+	switch source := i.Source(invalid.Key); {
+	case source == sourceDefault:
+		return fmt.Errorf("%s (default): %w", invalid.Key, invalid.Err)
+	case i.file != "" && strings.HasPrefix(source, i.file+":"):
+		return fmt.Errorf("%s: %w", source, err)
+	default:
+		return fmt.Errorf("%s: %w", source, invalid.Err)
+	}
+}
+
+// usageError adds where to read on to kong's complaint about a command line.
+func usageError(program Program, err error) error {
+	return fmt.Errorf("%w (see %q)", err, program.Name+" --help")
+}
+
+// checkRequired comes before kong's own check, which knows flags only.
+func checkRequired(program Program, f *file, settings map[string]setting, trace *kong.Context, values map[string]value) error {
+	for _, key := range sortedKeys(settings) {
+		found := settings[key]
+		if found.flag == nil || !found.flag.Required {
+			continue
+		}
+		// An empty text is no answer to a required setting, but a flag that is no text is never empty.
+		given := values[key].Text != ""
+		if flagGiven(trace, found.flag.Name) {
+			given = found.flag.Target.Kind() != reflect.String || flagText(trace, found.flag.Name) != ""
+		}
+		if given {
+			continue
+		}
+		if len(program.Files) == 0 {
+			return fmt.Errorf("--%s is required (or %s)", found.flag.Name, found.variable())
+		}
+		place := f.path
+		if place == "" {
+			place = program.Files[len(program.Files)-1]
+		}
+		return fmt.Errorf("--%s is required (or key %q in %s, or %s)", found.flag.Name, key, place, found.variable())
+	}
+	return nil
+}
+
+// sources tells where each setting that is not a default came from.
+func sources(trace *kong.Context, f *file, settings map[string]setting, values map[string]value) map[string]string {
+	found := map[string]string{}
+	for _, key := range f.keys {
+		if settings[key.name].block.IsValid() && !isNull(key.value) {
+			found[key.name] = fmt.Sprintf("%s:%d", f.path, key.line)
+		}
+	}
+	for key, value := range values {
+		found[key] = value.Source
+	}
+	for _, step := range trace.Path {
+		if step.Flag != nil && settings[keyOf(step.Flag.Name)].flag == step.Flag {
+			found[keyOf(step.Flag.Name)] = "--" + step.Flag.Name
+		}
+	}
+	return found
+}
