@@ -25,17 +25,18 @@ func Invalid(key, format string, args ...any) error {
 	return &InvalidError{Key: keyOf(key), Err: fmt.Errorf(format, args...)}
 }
 
-// locate says where the value came from that an error is about.
-func (i *Invocation) locate(program Program, err error) error {
+// Locate rewrites an error made with Invalid to say where the setting's value came from. It is for complaints found after
+// Parse, such as an address that is taken; other errors are returned as they are.
+func (i *Invocation) Locate(err error) error {
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) {
-		return usageError(program, err)
+		return err
 	}
 	switch source := i.Source(invalid.Key); {
 	case source == sourceDefault:
 		return fmt.Errorf("%s (default): %w", invalid.Key, invalid.Err)
 	case i.file != "" && strings.HasPrefix(source, i.file+":"):
-		return fmt.Errorf("%s: %w", source, err)
+		return fmt.Errorf("%s: %s: %w", source, invalid.Key, invalid.Err)
 	default:
 		return fmt.Errorf("%s: %w", source, invalid.Err)
 	}

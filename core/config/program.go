@@ -120,8 +120,11 @@ func Parse(program Program, dst any, args, environ []string, stdio Stdio) (*Invo
 	}
 	invocation := &Invocation{file: file.path, sources: sources(trace, file, settings, values)}
 	invocation.context, err = parser.Parse(args)
+	if invalid := (*InvalidError)(nil); errors.As(err, &invalid) {
+		return nil, invocation.Locate(err)
+	}
 	if err != nil {
-		return nil, invocation.locate(program, err)
+		return nil, usageError(program, err)
 	}
 	return invocation, nil
 }
