@@ -1,0 +1,14 @@
+// Package states is the state language: it turns SLS files into a plan and runs the plan on this host.
+//
+// Compile reads SLS files (.zy by preference, .sls as well) through a Loader, renders them, reads the YAML with its
+// positions, resolves include, extend, exclude and every requisite, and checks each function and argument against the
+// Registry. It returns either a whole Plan or every error it found, each with file and line: a tree with a mistake in
+// it never changes a host.
+//
+// Run walks the plan. States run in definition order (or by their order argument), after what they require; with
+// Options.Parallel above one, independent states run side by side. Results are listed in definition order whatever the
+// order of execution. A state function is read-compare-apply with one code path: Call.Test stops it before it applies.
+//
+// Cost: compile and run are linear in the number of states and requisites. A Runner is safe for concurrent use; a
+// Plan is run once. The package knows no state function: core/modules registers them.
+package states
