@@ -1,0 +1,105 @@
+package target
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Groups returns the names of the groups the target itself names, sorted.
+func (t *Target) Groups() []string {
+	var names []string
+	t.root.walk(func(e expr) {
+		if g, ok := e.(*group); ok {
+			names = append(names, g.name)
+		}
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Expand returns the target with every N@group given its meaning: groups maps a name to the text of a target, which may name
+// groups in turn. It fails on a group that is not there, one that cannot be read, and one that contains itself.
+func (t *Target) Expand(groups map[string]string) (*Target, error) {
+	x := expansion{texts: groups, done: map[string]expr{}}
+	root, err := x.expand(t.root)
+	if err != nil {
+		return nil, err
+	}
+	return &Target{root: root}, nil
+}
+
+type expansion struct {
+	texts map[string]string
+	done  map[string]expr // a group is read once, however often it is named
+	open  []string        // the groups being read, outermost first
+}
+
+func (x *expansion) expand(e expr) (expr, error) {
+	switch e := e.(type) {
+	case *or:
+		kids, err := x.all(e.kids)
+		return &or{kids}, err
+	case *and:
+		kids, err := x.all(e.kids)
+		return &and{kids}, err
+	case *not:
+		kid, err := x.expand(e.kid)
+		return &not{kid}, err
+	case *group:
+		body, err := x.group(e.name)
+		return &group{e.name, body}, err
+	}
+	return e, nil
+}
+
+func (x *expansion) all(kids []expr) ([]expr, error) {
+	out := make([]expr, len(kids))
+	for i, k := range kids {
+		var err error
+		if out[i], err = x.expand(k); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (x *expansion) group(name string) (expr, error) {
+	if body, ok := x.done[name]; ok {
+		return body, nil
+	}
+	if i := slices.Index(x.open, name); i >= 0 {
+		return nil, fmt.Errorf("group %q contains itself (%s); break the circle", name, strings.Join(append(x.open[i:], name), " > "))
+	}
+	text, ok := x.texts[name]
+	if !ok {
+		return nil, fmt.Errorf("unknown group %q%s", name, x.known())
+	}
+	t, err := Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("group %q: %w", name, err)
+	}
+	x.open = append(x.open, name)
+	body, err := x.expand(t.root)
+	x.open = x.open[:len(x.open)-1]
+	if err != nil {
+		return nil, err
+	}
+	x.done[name] = body
+	return body, nil
+}
+
+func (x *expansion) known() string {
+	if len(x.texts) == 0 {
+		return "; none are defined"
+	}
+	names := make([]string, 0, len(x.texts))
+	for name := range x.texts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if len(names) > 10 {
+		names = append(names[:10], "...")
+	}
+	return "; there are " + strings.Join(names, ", ")
+}
