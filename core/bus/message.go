@@ -1,0 +1,125 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+)
+
+var (
+	// ErrNoResponders: nobody listens on the subject of a request.
+	ErrNoResponders = errors.New("nobody answers")
+	// ErrPermission: the server refuses the message; the user's JWT lacks the right.
+	ErrPermission = errors.New("these credentials have no right")
+)
+
+// RemoteError is an error that the answering side reported with Msg.Fail.
+type RemoteError struct{ Text string }
+
+func (e *RemoteError) Error() string { return e.Text }
+
+const headerError = "Zester-Error"
+
+// Msg is a received message.
+type Msg struct {
+	Subject string
+	Data    []byte
+	msg     *nats.Msg
+}
+
+// Wanted says whether the sender waits for an answer.
+func (m Msg) Wanted() bool { return m.msg.Reply != "" }
+
+// Respond answers a request.
+func (m Msg) Respond(data []byte) error { return m.msg.Respond(data) }
+
+// Fail answers a request with an error, which the asker's Request returns as a *RemoteError.
+func (m Msg) Fail(err error) error {
+	reply := nats.NewMsg(m.msg.Reply)
+	reply.Header.Set(headerError, oneLine(err.Error()))
+	return m.msg.RespondMsg(reply)
+}
+
+func oneLine(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c == '\n' || c == '\r' {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// Publish sends a message without waiting for anything.
+func (c *Conn) Publish(subject string, data []byte) error {
+	if err := c.nc.Publish(subject, data); err != nil {
+		return fmt.Errorf("nats: %s: %w", subject, err)
+	}
+	return nil
+}
+
+// Request sends a message and waits for its answer until the context ends. It returns
+// ErrNoResponders, ErrPermission or a *RemoteError where these apply.
+func (c *Conn) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
+	msg := nats.NewMsg(subject)
+	msg.Data = data
+	reply, err := c.request(ctx, msg)
+	if err != nil {
+		return nil, err
+	}
+	if text := reply.Header.Get(headerError); text != "" {
+		return nil, &RemoteError{text}
+	}
+	return reply.Data, nil
+}
+
+func (c *Conn) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
+	ctx, done := c.await(ctx, msg.Subject)
+	defer done()
+	reply, err := c.nc.RequestMsgWithContext(ctx, msg)
+	switch {
+	case err == nil:
+		return reply, nil
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil, fmt.Errorf("%s: %w", msg.Subject, ErrNoResponders)
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s: %w", msg.Subject, context.Cause(ctx))
+	}
+	return nil, fmt.Errorf("nats: %s: %w", msg.Subject, err)
+}
+
+// Subscription ends with Stop.
+type Subscription struct{ stop func() }
+
+// Stop ends the subscription; messages already received may still be handled.
+func (s *Subscription) Stop() { s.stop() }
+
+// Subscribe calls h for each message on subject, one at a time and in order.
+func (c *Conn) Subscribe(subject string, h func(Msg)) (*Subscription, error) {
+	return c.QueueSubscribe(subject, "", h)
+}
+
+// QueueSubscribe is Subscribe where each message goes to one member of the queue group only.
+func (c *Conn) QueueSubscribe(subject, queue string, h func(Msg)) (*Subscription, error) {
+	sub, err := c.nc.QueueSubscribe(subject, queue, func(m *nats.Msg) {
+		h(Msg{Subject: m.Subject, Data: m.Data, msg: m})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("nats: %s: %w", subject, err)
+	}
+	return &Subscription{func() { sub.Unsubscribe() }}, nil
+}
+
+// Hints calls h when an entry of a republished bucket may have changed, and after each
+// reconnect, when a change may have been missed. What arrives is a hint and never data: any
+// peel can forge one, so h goes and reads.
+func (c *Conn) Hints(bucket, key string, h func()) (*Subscription, error) {
+	sub, err := c.Subscribe(Republished(bucket, key), func(Msg) { h() })
+	if err != nil {
+		return nil, err
+	}
+	stop := c.OnConnect(h)
+	return &Subscription{func() { stop(); sub.Stop() }}, nil
+}

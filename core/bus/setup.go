@@ -1,0 +1,137 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Buckets of the fleet.
+const (
+	BucketBasket      = "basket"
+	BucketFacts       = "facts"
+	BucketSettings    = "settings"
+	BucketTrees       = "trees"
+	BucketFiles       = "files"
+	BucketJobs        = "jobs"
+	BucketEnrollments = "enrollments"
+	BucketChallenges  = "challenges"
+	BucketLeases      = "leases"
+)
+
+const mib = 1 << 20
+
+// bucketSpec is what a bucket may hold. A bucket that peels write has a limit for each value
+// as well, since what a peel sends is its own affair.
+type bucketSpec struct {
+	name, description string
+	maxBytes          int64 // of all values; the server reserves it
+	maxValue          int32 // of one value
+	age               time.Duration
+	ttl               bool // entries may carry a time to live
+	republish         bool // a note of every change goes to the peels
+}
+
+var buckets = []bucketSpec{
+	{name: BucketBasket, description: "Peel-to-peel data sharing", maxBytes: 256 * mib, maxValue: 64 << 10, ttl: true},
+	{name: BucketFacts, description: "Facts of each peel", maxBytes: 256 * mib, maxValue: 256 << 10},
+	{name: BucketSettings, description: "Settings, sealed to each peel", maxBytes: 256 * mib, maxValue: mib, republish: true},
+	{name: BucketTrees, description: "Pointers to published trees", maxBytes: 16 * mib, maxValue: 256 << 10, republish: true},
+	{name: BucketFiles, description: "Chunks by their SHA-256", maxBytes: 1024 * mib, maxValue: 260 << 10},
+	{name: BucketJobs, description: "Jobs and their targets", maxBytes: 512 * mib, maxValue: mib, age: 7 * 24 * time.Hour},
+	{name: BucketEnrollments, description: "Enrollment of each peel", maxBytes: 64 * mib, maxValue: 16 << 10},
+	{name: BucketChallenges, description: "Nonces of enrolling peels", maxBytes: 16 * mib, maxValue: 1 << 10, age: 5 * time.Minute},
+	{name: BucketLeases, description: "Which master does what there is one of", maxBytes: 1 * mib, maxValue: 1 << 10, ttl: true},
+}
+
+var streams = []jetstream.StreamConfig{
+	{
+		Name: StreamReturns, Description: "Results of jobs: the first one of each peel stays",
+		Subjects: []string{AllReturns}, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
+		MaxAge: 7 * 24 * time.Hour, MaxMsgs: 20_000_000, MaxBytes: 1024 * mib, MaxMsgSize: mib, AllowDirect: true,
+	},
+	{
+		Name: StreamSubmissions, Description: "Job requests that no master has finished with",
+		Subjects: []string{AllSubmissions}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew,
+		MaxAge: 24 * time.Hour, MaxMsgs: 100_000, MaxBytes: 128 * mib, MaxMsgSize: mib, Duplicates: 10 * time.Minute,
+	},
+	{
+		Name: StreamEvents, Description: "Events of peels and masters",
+		Subjects: []string{"zester.event.>"}, MaxAge: 7 * 24 * time.Hour, MaxMsgs: 10_000_000, MaxBytes: 256 * mib,
+		MaxMsgSize: 64 << 10, AllowDirect: true,
+	},
+}
+
+// Setup creates the fleet's buckets and streams or brings them up to date; doing it again
+// changes nothing. replicas is the number of copies in a cluster, 1 elsewhere. CORE only.
+func (c *Conn) Setup(ctx context.Context, replicas int) error {
+	for _, b := range buckets {
+		if err := c.ensure(ctx, b.config(), replicas); err != nil {
+			return fmt.Errorf("bucket %s: %w", b.name, err)
+		}
+	}
+	for _, s := range streams {
+		if err := c.ensure(ctx, s, replicas); err != nil {
+			return fmt.Errorf("stream %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// config is a key-value bucket by hand: nats.go's own way would allow rollups, with which a
+// peel that may write one key could wipe the bucket.
+func (b bucketSpec) config() jetstream.StreamConfig {
+	s := jetstream.StreamConfig{
+		Name: streamOf(b.name), Description: b.description, Subjects: []string{ValueSubject(b.name, ">")},
+		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true, AllowDirect: true,
+		MaxBytes: b.maxBytes, MaxMsgSize: b.maxValue, MaxAge: b.age, Duplicates: 2 * time.Minute,
+	}
+	if b.ttl {
+		s.AllowMsgTTL, s.SubjectDeleteMarkerTTL = true, time.Hour
+	}
+	if b.republish {
+		s.RePublish = &jetstream.RePublish{Source: ValueSubject(b.name, ">"), Destination: Republished(b.name, ">"), HeadersOnly: true}
+	}
+	return s
+}
+
+func (c *Conn) ensure(ctx context.Context, want jetstream.StreamConfig, replicas int) error {
+	want.Storage, want.Replicas = jetstream.FileStorage, max(1, replicas)
+	have, err := c.js.Stream(ctx, want.Name)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		_, err = c.js.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another master was faster
+			err = nil
+		}
+	case err == nil && !satisfied(have.CachedInfo().Config, want):
+		_, err = c.js.UpdateStream(ctx, want)
+	}
+	return explainSetup(err)
+}
+
+// satisfied compares what Zester asks for and leaves alone what an administrator raised.
+func satisfied(have, want jetstream.StreamConfig) bool {
+	return have.MaxBytes >= want.MaxBytes && have.MaxMsgSize >= want.MaxMsgSize && have.MaxMsgs >= want.MaxMsgs &&
+		have.Replicas >= want.Replicas && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject &&
+		have.DenyDelete == want.DenyDelete && !have.AllowRollup && have.AllowMsgTTL == want.AllowMsgTTL &&
+		(have.RePublish == nil) == (want.RePublish == nil) && have.Discard == want.Discard
+}
+
+func explainSetup(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode {
+		case 10047, 10023: // storage, insufficient resources
+			return fmt.Errorf("%s: give JetStream more room (max_file_store) on the NATS server", api.Description)
+		case 10039, 10076: // JetStream is not enabled, for the account or at all
+			return fmt.Errorf("%s: enable jetstream in the NATS server's configuration and for the CORE account", api.Description)
+		case 10074, 10005:
+			return fmt.Errorf("%s: lower --replicas to the number of servers", api.Description)
+		}
+	}
+	return err
+}

@@ -1,0 +1,135 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Streams beside the buckets.
+const (
+	StreamReturns     = "returns"
+	StreamSubmissions = "submissions"
+	StreamEvents      = "events"
+)
+
+// StreamSubjects gives the subjects in a stream that match the filter, with how many messages
+// each has: the cheap way to see who has returned. CORE only.
+func (c *Conn) StreamSubjects(ctx context.Context, stream, filter string) (map[string]uint64, error) {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", stream, err)
+	}
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return nil, fmt.Errorf("stream %s: %w", stream, err)
+	}
+	return info.State.Subjects, nil
+}
+
+// StreamMessages calls each, in stream order, for every stored message whose subject matches
+// the filter. CORE only.
+func (c *Conn) StreamMessages(ctx context.Context, stream, filter string, each func(subject string, data []byte, stored time.Time) error) error {
+	req := batch{Seq: 1, NextFor: filter, Batch: maxBatch}
+	err := c.directBatch(ctx, "$JS.API.DIRECT.GET."+stream, req, func(m *nats.Msg) error {
+		stored, _ := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+		return each(m.Header.Get("Nats-Subject"), m.Data, stored)
+	})
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", stream, err)
+	}
+	return nil
+}
+
+// Work is a message taken from a work queue. Until Done or Later it belongs to its taker;
+// if neither comes within the consumer's AckWait, another taker gets it.
+type Work struct {
+	Subject string
+	Data    []byte
+	Attempt uint64 // 1 at first
+	Stored  time.Time
+	msg     jetstream.Msg
+}
+
+// Done removes the work from the queue.
+func (w Work) Done() error { return w.msg.Ack() }
+
+// Later gives the work back, to be delivered again, to anyone, after d.
+func (w Work) Later(d time.Duration) error { return w.msg.NakWithDelay(d) }
+
+// Busy keeps the work for another AckWait.
+func (w Work) Busy() error { return w.msg.InProgress() }
+
+// Queue says how a work queue is consumed.
+type Queue struct {
+	Stream  string
+	Durable string
+	AckWait time.Duration // how long a taker that dies holds up what it had
+	Workers int           // how many messages one process handles at once
+}
+
+// Work consumes a work queue, shared by all processes that name the same durable, until the
+// context ends. It takes one message at a time from the server, so that a stuck process
+// holds up nothing but what it works on. It returns when every handler has. CORE only.
+func (c *Conn) Work(ctx context.Context, q Queue, h func(context.Context, Work)) error {
+	consumer, err := c.js.CreateOrUpdateConsumer(ctx, q.Stream, jetstream.ConsumerConfig{
+		Durable: q.Durable, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.AckWait,
+		MaxAckPending: -1, MaxDeliver: -1,
+	})
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", q.Stream, err)
+	}
+	iter, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(5*time.Second),
+		jetstream.PullHeartbeat(time.Second), jetstream.WithMessagesErrOnMissingHeartbeat(false))
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", q.Stream, err)
+	}
+	stop := context.AfterFunc(ctx, iter.Stop)
+	defer stop()
+	var handlers sync.WaitGroup
+	defer handlers.Wait()
+	slots := make(chan struct{}, max(1, q.Workers))
+	for {
+		slots <- struct{}{}
+		m, err := iter.Next()
+		switch {
+		case errors.Is(err, jetstream.ErrMsgIteratorClosed) || ctx.Err() != nil:
+			return nil
+		case err != nil:
+			<-slots
+			c.log.Debug("the work queue is out of reach", "stream", q.Stream, "error", err)
+			if !sleep(ctx, 200*time.Millisecond) {
+				return nil
+			}
+			continue
+		}
+		handlers.Go(func() {
+			defer func() { <-slots }()
+			h(ctx, workOf(m))
+		})
+	}
+}
+
+func workOf(m jetstream.Msg) Work {
+	w := Work{Subject: m.Subject(), Data: m.Data(), msg: m, Attempt: 1}
+	if meta, err := m.Metadata(); err == nil {
+		w.Attempt, w.Stored = meta.NumDelivered, meta.Timestamp
+	}
+	return w
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,262 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+var (
+	// ErrNotFound: there is no such entry.
+	ErrNotFound = errors.New("not found")
+	// ErrExists: Create found the key taken.
+	ErrExists = errors.New("exists already")
+	// ErrConflict: the entry has changed since the revision that Update names.
+	ErrConflict = errors.New("changed by somebody else")
+	// ErrFull: the bucket or stream has reached a limit of its own.
+	ErrFull = errors.New("full")
+	// ErrStored: a first-wins subject holds a message already.
+	ErrStored = errors.New("stored already")
+)
+
+// Entry is a value in a bucket.
+type Entry struct {
+	Bucket, Key string
+	Value       []byte
+	Revision    uint64
+	Created     time.Time // when this revision was stored, by the server's clock
+	Deleted     bool      // the key was deleted or has expired; Value is empty
+}
+
+// Get reads one entry. It returns ErrNotFound for a missing or deleted one.
+func (c *Conn) Get(ctx context.Context, bucket, key string) (Entry, error) {
+	e, err := c.last(ctx, bucket, key)
+	if err == nil && e.Deleted {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("%s %s: %w", bucket, key, err)
+	}
+	return e, nil
+}
+
+func (c *Conn) last(ctx context.Context, bucket, key string) (Entry, error) {
+	subject := DirectGet(bucket, key)
+	if c.opts.Side == Peels {
+		subject = PeelGet(bucket, key)
+	}
+	reply, err := c.request(ctx, nats.NewMsg(subject))
+	if err != nil {
+		return Entry{}, err
+	}
+	if status := reply.Header.Get("Status"); status != "" {
+		return Entry{}, statusError(reply)
+	}
+	return entryOf(bucket, reply)
+}
+
+func statusError(m *nats.Msg) error {
+	switch status := m.Header.Get("Status"); status {
+	case "404":
+		return ErrNotFound
+	case "503":
+		return ErrNoResponders
+	default:
+		return fmt.Errorf("nats answers %s %s", status, m.Header.Get("Description"))
+	}
+}
+
+// entryOf reads a direct get's answer: the message with its origin in headers.
+func entryOf(bucket string, m *nats.Msg) (Entry, error) {
+	key, ok := strings.CutPrefix(m.Header.Get("Nats-Subject"), ValueSubject(bucket, ""))
+	if !ok {
+		return Entry{}, fmt.Errorf("nats answers with an entry of %q instead of bucket %q", m.Header.Get("Nats-Subject"), bucket)
+	}
+	rev, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return Entry{}, fmt.Errorf("nats answers with revision %q", m.Header.Get("Nats-Sequence"))
+	}
+	created, _ := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	e := Entry{Bucket: bucket, Key: key, Value: m.Data, Revision: rev, Created: created}
+	if m.Header.Get("KV-Operation") != "" || m.Header.Get("Nats-Marker-Reason") != "" {
+		e.Deleted, e.Value = true, nil
+	}
+	return e, nil
+}
+
+// maxExact is how many keys one batch may name; the server's limit is 1,024.
+const maxExact = 512
+
+// GetMany reads all entries that match any of the patterns: keys, or keys with '*' and '>'.
+// Missing and deleted ones are left out. The result is sorted by key, without duplicates.
+func (c *Conn) GetMany(ctx context.Context, bucket string, patterns ...string) ([]Entry, error) {
+	var exact []string
+	byKey := map[string]Entry{}
+	collect := func(e Entry) {
+		if old, ok := byKey[e.Key]; !ok || old.Revision < e.Revision {
+			byKey[e.Key] = e
+		}
+	}
+	for _, p := range patterns {
+		if !strings.ContainsAny(p, "*>") {
+			exact = append(exact, ValueSubject(bucket, p))
+			continue
+		}
+		// A bucket keeps one message per key, so reading all messages reads all last values.
+		req := batch{NextFor: ValueSubject(bucket, p), Seq: 1, Batch: maxBatch}
+		if err := c.readBatch(ctx, bucket, req, collect); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", bucket, p, err)
+		}
+	}
+	for part := range slices.Chunk(exact, maxExact) {
+		if err := c.readBatch(ctx, bucket, batch{MultiLast: part}, collect); err != nil {
+			return nil, fmt.Errorf("%s: %w", bucket, err)
+		}
+	}
+	entries := make([]Entry, 0, len(byKey))
+	for _, e := range byKey {
+		if !e.Deleted {
+			entries = append(entries, e)
+		}
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
+	return entries, nil
+}
+
+func (c *Conn) readBatch(ctx context.Context, bucket string, req batch, each func(Entry)) error {
+	subject := DirectBatch(bucket)
+	if c.opts.Side == Peels {
+		subject = PeelBatch(bucket)
+	}
+	return c.directBatch(ctx, subject, req, func(m *nats.Msg) error {
+		e, err := entryOf(bucket, m)
+		if err == nil {
+			each(e)
+		}
+		return err
+	})
+}
+
+// Put stores a value, whatever was there, and returns its revision.
+func (c *Conn) Put(ctx context.Context, bucket, key string, value []byte) (uint64, error) {
+	return c.write(ctx, bucket, key, value, nil)
+}
+
+// PutTTL is Put of a value that expires after ttl, in whole seconds, unless it is put again.
+// The bucket must allow it.
+func (c *Conn) PutTTL(ctx context.Context, bucket, key string, value []byte, ttl time.Duration) (uint64, error) {
+	return c.write(ctx, bucket, key, value, nats.Header{jetstream.MsgTTLHeader: {ttl.Truncate(time.Second).String()}})
+}
+
+// Create stores a value under a key that is free; otherwise it returns ErrExists.
+func (c *Conn) Create(ctx context.Context, bucket, key string, value []byte) (uint64, error) {
+	return c.create(ctx, bucket, key, value, 0)
+}
+
+func (c *Conn) create(ctx context.Context, bucket, key string, value []byte, ttl time.Duration) (uint64, error) {
+	rev, err := c.update(ctx, bucket, key, value, 0, ttl)
+	if !errors.Is(err, ErrConflict) {
+		return rev, err
+	}
+	e, err := c.last(ctx, bucket, key)
+	if err == nil && e.Deleted { // a deletion's marker stands in the way of revision 0
+		if rev, err = c.update(ctx, bucket, key, value, e.Revision, ttl); !errors.Is(err, ErrConflict) {
+			return rev, err
+		}
+	}
+	return 0, fmt.Errorf("%s %s: %w", bucket, key, ErrExists)
+}
+
+// Update stores a value if the entry still has revision rev; otherwise it returns ErrConflict.
+func (c *Conn) Update(ctx context.Context, bucket, key string, value []byte, rev uint64) (uint64, error) {
+	return c.update(ctx, bucket, key, value, rev, 0)
+}
+
+func (c *Conn) update(ctx context.Context, bucket, key string, value []byte, rev uint64, ttl time.Duration) (uint64, error) {
+	h := nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(rev, 10)}}
+	if ttl > 0 {
+		h.Set(jetstream.MsgTTLHeader, ttl.String())
+	}
+	return c.write(ctx, bucket, key, value, h)
+}
+
+// Delete removes an entry. Removing what is not there is no error.
+func (c *Conn) Delete(ctx context.Context, bucket, key string) error {
+	_, err := c.write(ctx, bucket, key, nil, nats.Header{"KV-Operation": {"DEL"}})
+	return err
+}
+
+func (c *Conn) write(ctx context.Context, bucket, key string, value []byte, h nats.Header) (uint64, error) {
+	rev, err := c.store(ctx, &nats.Msg{Subject: ValueSubject(bucket, key), Data: value, Header: h})
+	if err != nil {
+		return 0, fmt.Errorf("%s %s: %w", bucket, key, err)
+	}
+	return rev, nil
+}
+
+// Store publishes into a stream and waits until it is stored. On a first-wins subject a
+// second message is ErrStored.
+func (c *Conn) Store(ctx context.Context, subject string, data []byte) error {
+	_, err := c.store(ctx, &nats.Msg{Subject: subject, Data: data})
+	if err != nil {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	return nil
+}
+
+// StoreOnce is Store with a message id: a repetition within the stream's window is stored once.
+func (c *Conn) StoreOnce(ctx context.Context, subject, id string, data []byte) error {
+	_, err := c.store(ctx, &nats.Msg{Subject: subject, Data: data, Header: nats.Header{jetstream.MsgIDHeader: {id}}})
+	if err != nil {
+		return fmt.Errorf("%s: %w", subject, err)
+	}
+	return nil
+}
+
+// store works on both sides: the answer to a publish into a stream is the same through an
+// import as it is in the stream's own account.
+func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	if max := c.nc.MaxPayload(); max > 0 && int64(len(msg.Data)) > max {
+		return 0, fmt.Errorf("%d bytes are over the server's max_payload of %d", len(msg.Data), max)
+	}
+	reply, err := c.request(ctx, msg)
+	if err != nil {
+		return 0, err
+	}
+	var ack struct {
+		Stream string              `json:"stream"`
+		Seq    uint64              `json:"seq"`
+		Error  *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(reply.Data, &ack); err != nil {
+		return 0, fmt.Errorf("nats answers a write with %.60q", reply.Data)
+	}
+	if ack.Error != nil {
+		return 0, storeError(ack.Error)
+	}
+	return ack.Seq, nil
+}
+
+func storeError(e *jetstream.APIError) error {
+	switch e.ErrorCode {
+	case jetstream.JSErrCodeStreamWrongLastSequence:
+		return ErrConflict
+	case 10077: // maximum messages per subject, and every other limit: the text tells
+		if strings.Contains(e.Description, "per subject") {
+			return ErrStored
+		}
+		return fmt.Errorf("%w: %s", ErrFull, e.Description)
+	case 10054:
+		return fmt.Errorf("%w: %s", ErrFull, e.Description)
+	}
+	return fmt.Errorf("nats: %s (%d)", e.Description, e.ErrorCode)
+}
