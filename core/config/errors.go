@@ -47,6 +47,24 @@ func usageError(program Program, err error) error {
 	return fmt.Errorf("%w (see %q)", err, program.Name+" --help")
 }
 
+// clarify says in a user's words what kong says in a parser's when the last flag lacks its value.
+func clarify(parser *kong.Kong, args []string, err error) error {
+	if len(args) == 0 {
+		return err
+	}
+	last := args[len(args)-1]
+	visitError := kong.Visit(parser.Model.Node, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok && last == "--"+flag.Name && !flag.IsBool() {
+			return fmt.Errorf("%s: its value is missing", last)
+		}
+		return next(nil)
+	})
+	if visitError != nil {
+		return visitError
+	}
+	return err
+}
+
 // checkRequired comes before kong's own check, which knows flags only.
 func checkRequired(program Program, f *file, settings map[string]setting, trace *kong.Context, values map[string]value) error {
 	for _, key := range sortedKeys(settings) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -91,7 +92,7 @@ func parseKeys(path string, data []byte) ([]fileKey, error) {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, nil
 	} else if err != nil {
-		return nil, yamlError(path, data, err)
+		return nil, yamlError(path, data, 0, err)
 	}
 	root := document.Content[0]
 	if isNull(root) {
@@ -117,7 +118,7 @@ func parseKeys(path string, data []byte) ([]fileKey, error) {
 	if err := decoder.Decode(&second); err == nil {
 		return nil, fmt.Errorf("%s:%d: a second document starts here (keep one)", path, second.Line)
 	} else if !errors.Is(err, io.EOF) {
-		return nil, yamlError(path, data, err)
+		return nil, yamlError(path, data, 0, err)
 	}
 	return keys, nil
 }
@@ -140,8 +141,8 @@ func kindName(node *yaml.Node) string {
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?line (\d+): `)
 
 // yamlError turns the library's "yaml: line 3: ..." into this package's "FILE:3: ...". Of several complaints the first
-// is told.
-func yamlError(path string, data []byte, err error) error {
+// is told. The line is the one to name if the library names none; 0 means unknown.
+func yamlError(path string, data []byte, line int, err error) error {
 	text := err.Error()
 	var types *yaml.TypeError
 	if errors.As(err, &types) && len(types.Errors) > 0 {
@@ -151,6 +152,8 @@ func yamlError(path string, data []byte, err error) error {
 	if found := yamlLine.FindStringSubmatch(text); found != nil {
 		place += ":" + found[1]
 		text = text[len(found[0]):]
+	} else if line > 0 {
+		place += ":" + strconv.Itoa(line)
 	}
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "yaml: "), "\n", " ")
 	if strings.Contains(text, "cannot start any token") && strings.ContainsRune(string(data), '\t') {

@@ -89,7 +89,7 @@ func Parse(program Program, dst any, args, environ []string, stdio Stdio) (*Invo
 		err = trace.Error
 	}
 	if err != nil {
-		return nil, usageError(program, err)
+		return nil, usageError(program, clarify(parser, args, err))
 	}
 	if done, err := answer(program, parser, trace, builtin, stdio); done {
 		return nil, err

@@ -53,7 +53,7 @@ func blocks(dst reflect.Value) map[string]reflect.Value {
 		field := dst.Type().Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		switch {
-		case !field.IsExported():
+		case !field.IsExported() && !field.Anonymous:
 		case field.Tag.Get("kong") == "-" && name != "" && name != "-":
 			found[name] = dst.Field(i)
 		case field.Type.Kind() == reflect.Struct && embedded(field):

@@ -49,11 +49,12 @@ func (f *file) decodeBlocks(settings map[string]setting) error {
 		if !field.IsValid() || isNull(key.value) {
 			continue
 		}
+		// The library decodes first: it refuses aliases that contain themselves or grow beyond measure.
+		if err := key.value.Decode(field.Addr().Interface()); err != nil {
+			return fmt.Errorf("%w (under key %q)", yamlError(f.path, f.data, key.line, err), key.name)
+		}
 		if err := checkNested(f.path, key.name, key.value, field.Type()); err != nil {
 			return err
-		}
-		if err := key.value.Decode(field.Addr().Interface()); err != nil {
-			return fmt.Errorf("%w (under key %q)", yamlError(f.path, f.data, err), key.name)
 		}
 	}
 	return nil
@@ -98,8 +99,14 @@ func checkMapping(path, where string, node *yaml.Node, of reflect.Type, fields m
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Tag == "!!merge" {
-			if err := checkNested(path, where, value, of); err != nil {
-				return err
+			merged := []*yaml.Node{value}
+			if value.Kind == yaml.SequenceNode {
+				merged = value.Content
+			}
+			for _, mapping := range merged {
+				if err := checkNested(path, where, mapping, of); err != nil {
+					return err
+				}
 			}
 			continue
 		}
