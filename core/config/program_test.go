@@ -34,17 +34,16 @@ type basketFunction struct {
 }
 
 type peelSettings struct {
-	ID          string        `name:"id" required:"" help:"Peel identifier."`
-	NATSURL     string        `name:"nats-url" default:"nats://nats:4222" help:"NATS server URL."`
-	MasterURL   string        `name:"master-url" help:"Master enrollment API URL."`
-	LogLevel    string        `default:"info" help:"debug, info, warn or error."`
-	LogFormat   string        `default:"json" enum:"json,text" help:"json or text."`
-	Timeout     time.Duration `default:"5s" help:"How long to wait."`
-	Workers     int           `default:"4" help:"How many at once."`
-	Offline     bool          `help:"Do not connect."`
-	FactsDirs   []string      `default:"/etc/zester/facts" help:"Where custom facts are."`
-	Once        bool          `config:"-" help:"Stop after the first run."`
-	notExported string
+	ID        string        `name:"id" required:"" help:"Peel identifier."`
+	NATSURL   string        `name:"nats-url" default:"nats://nats:4222" help:"NATS server URL."`
+	MasterURL string        `name:"master-url" help:"Master enrollment API URL."`
+	LogLevel  string        `default:"info" help:"debug, info, warn or error."`
+	LogFormat string        `default:"json" enum:"json,text" help:"json or text."`
+	Timeout   time.Duration `default:"5s" help:"How long to wait."`
+	Workers   int           `default:"4" help:"How many at once."`
+	Offline   bool          `help:"Do not connect."`
+	FactsDirs []string      `default:"/etc/zester/facts" help:"Where custom facts are."`
+	Once      bool          `config:"-" help:"Stop after the first run."`
 
 	Basket []basketFunction `kong:"-" yaml:"basket"`
 	Facts  map[string]any   `kong:"-" yaml:"facts"`
