@@ -1,0 +1,149 @@
+package facts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ptorbus/zester/core/bus"
+)
+
+// DefaultInterval is how often a Publisher looks for changed facts.
+const DefaultInterval = 5 * time.Minute
+
+// Publisher keeps the bus at the facts of this host. It writes only what has changed, so at rest it sends nothing.
+// Set the fields, then call Run; the methods are safe for concurrent use.
+type Publisher struct {
+	Conn     *bus.Conn
+	ID       string
+	Collect  func(context.Context) (map[string]any, []error) // usually Collect with its options
+	Interval time.Duration                                    // 0 for DefaultInterval
+	Log      *slog.Logger                                     // nil for none
+
+	mu        sync.Mutex
+	facts     map[string]any
+	published string // the hash of what the bus has; "" if that is not known
+	warned    string
+	refreshing
+}
+
+// refreshing makes refreshes one after the other.
+type refreshing struct{ one sync.Mutex }
+
+// Run publishes now, at each interval and after each reconnect, until the context ends. While the bus cannot be reached it
+// keeps what it has to say.
+func (p *Publisher) Run(ctx context.Context) {
+	again := make(chan struct{}, 1)
+	defer p.Conn.OnConnect(func() {
+		select {
+		case again <- struct{}{}:
+		default:
+		}
+	})()
+	interval := p.Interval
+	if interval <= 0 {
+		interval = DefaultInterval
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if err := p.Refresh(ctx); err != nil && ctx.Err() == nil {
+			p.log().Warn("facts not published; they will be at the next refresh", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-again:
+		}
+	}
+}
+
+// Refresh collects the facts and publishes them if they have changed. Facts counts the new ones even when it returns an error.
+func (p *Publisher) Refresh(ctx context.Context) error {
+	p.one.Lock()
+	defer p.one.Unlock()
+	facts, warnings := p.Collect(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err() // cut short, custom facts may be missing
+	}
+	p.mu.Lock()
+	p.facts = facts
+	p.mu.Unlock()
+	p.warn(errors.Join(warnings...))
+	return p.publish(ctx, facts)
+}
+
+// Facts returns the facts as last collected, nil before the first time. They are shared: do not change them.
+func (p *Publisher) Facts() map[string]any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.facts
+}
+
+func (p *Publisher) publish(ctx context.Context, facts map[string]any) error {
+	if !p.Conn.Connected() {
+		return nil // Run comes back when it is
+	}
+	hash, key := Hash(facts), bus.Token(p.ID)
+	if p.published == "" {
+		stored, err := p.stored(ctx, key)
+		if err != nil {
+			return err
+		}
+		p.published = stored
+	}
+	if hash == p.published {
+		return nil
+	}
+	data, err := bus.Marshal(facts)
+	if err != nil {
+		return fmt.Errorf("facts: %w", err)
+	}
+	if len(data) > MaxSize {
+		return fmt.Errorf("facts: %d bytes, and masters take %d; make the custom facts smaller", len(data), MaxSize)
+	}
+	if _, err := p.Conn.Put(ctx, bus.BucketFacts, key, data); err != nil {
+		p.published = "" // it may have arrived or not
+		return err
+	}
+	p.published = hash
+	return nil
+}
+
+// stored is the hash of what the bus has of an earlier run.
+func (p *Publisher) stored(ctx context.Context, key string) (string, error) {
+	e, err := p.Conn.Get(ctx, bus.BucketFacts, key)
+	if errors.Is(err, bus.ErrNotFound) {
+		return "", nil
+	} else if err != nil {
+		return "", err
+	}
+	var facts map[string]any
+	if err := bus.Unmarshal(e.Value, &facts); err != nil {
+		return "", nil // not facts: replace it
+	}
+	return Hash(facts), nil
+}
+
+// warn says what is wrong with custom facts once, not at each refresh.
+func (p *Publisher) warn(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text != "" && text != p.warned {
+		p.log().Warn("custom facts", "error", text)
+	}
+	p.warned = text
+}
+
+func (p *Publisher) log() *slog.Logger {
+	if p.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return p.Log
+}
