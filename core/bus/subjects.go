@@ -132,3 +132,15 @@ func PeelBatch(bucket string) string { return "zester.batch." + bucket }
 
 // Republished is where a note of a changed entry appears.
 func Republished(bucket, key string) string { return "zester.rec." + bucket + "." + key }
+
+// WatchSubjects are the API subjects that Watch needs for a bucket.
+func WatchSubjects(bucket string) []string {
+	s := streamOf(bucket)
+	return []string{
+		"$JS.API.STREAM.INFO." + s,
+		"$JS.API.CONSUMER.CREATE." + s + ".>",
+		"$JS.API.CONSUMER.INFO." + s + ".*",
+		"$JS.API.CONSUMER.DELETE." + s + ".*",
+		"$JS.FC." + s + ".>", // answers to the server's flow control
+	}
+}
