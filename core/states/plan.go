@@ -1,21 +1,57 @@
 package states
 
-import "context"
-
-// Plan is a compiled run.
+// Plan is a compiled run. It is run once.
 type Plan struct {
 	opts   *Options
 	chunks []*chunk // in definition order
 	order  []*chunk // in order of execution
+	blocks []*block
 }
 
-type chunk struct{}
+// Len is the number of states.
+func (p *Plan) Len() int { return len(p.chunks) }
 
-// Compile reads the SLS files and returns what to run, or a *CompileError.
-func (r *Runner) Compile(ctx context.Context, sls []string) (*Plan, error) { return &Plan{opts: &r.opts}, nil }
+// High returns the plan as it is written, ids in definition order: a list of {id, sls, file, line, states}, states being
+// a mapping of module.function to its arguments.
+func (p *Plan) High() []any {
+	list := make([]any, 0, len(p.blocks))
+	for _, b := range p.blocks {
+		functions := map[string]any{}
+		for _, d := range b.decls {
+			args := make([]any, len(d.args))
+			for i, arg := range d.args {
+				args[i] = map[string]any{arg.key: arg.value}
+			}
+			functions[d.module+"."+d.function] = args
+		}
+		list = append(list, map[string]any{
+			"id": b.id, "sls": b.pos.file.sls, "file": b.pos.file.path, "line": int64(b.pos.sourceLine()), "states": functions,
+		})
+	}
+	return list
+}
 
-// Highstate compiles the SLS files that the top file assigns to this host.
-func (r *Runner) Highstate(ctx context.Context) (*Plan, error) { return &Plan{opts: &r.opts}, nil }
-
-// Run runs the plan.
-func (p *Plan) Run(ctx context.Context) Report { return Report{} }
+// Low returns the states in the order in which they run one after the other: a list of {id, sls, function, name, args,
+// requisites}, requisites being a mapping of the kind to the labels of the states it means.
+func (p *Plan) Low() []any {
+	list := make([]any, 0, len(p.order))
+	for _, c := range p.order {
+		args := map[string]any{}
+		for key, value := range c.args {
+			args[key] = value
+		}
+		requisites := map[string]any{}
+		for i := range c.reqs {
+			var labels []any
+			c.reqs[i].each(func(t *chunk) bool {
+				labels = append(labels, t.label())
+				return true
+			})
+			requisites[c.reqs[i].kind.String()] = labels
+		}
+		list = append(list, map[string]any{
+			"id": c.id, "sls": c.pos.file.sls, "function": c.fn.Name, "name": c.name, "args": args, "requisites": requisites,
+		})
+	}
+	return list
+}

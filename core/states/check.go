@@ -1,0 +1,102 @@
+package states
+
+// status says what the requisites of a state allow.
+type status uint8
+
+const (
+	proceed status = iota
+	// changed: a watched state changed.
+	changed
+	fails
+	noOnchanges
+	noOnfail
+)
+
+type verdict struct {
+	status  status
+	failed  []string       // sls.id of what failed
+	watched map[string]any // changes of the watched states
+}
+
+// tally counts the results of one requisite's targets.
+type tally struct {
+	failed, ran, changed, ok int
+	total                    int
+}
+
+// requisites looks at the results of everything c needs. The rules are Salt's: require and watch fail with any failed
+// target and their _any forms only where no target succeeded; onchanges and onchanges_any run for any change, a failed
+// target failing the first; onfail and onfail_any run for any failure, onfail_all where all failed.
+func (r *run) requisites(c *chunk) verdict {
+	var v verdict
+	var noChange, changeSeen, noFailure, failing bool
+	for i := range c.reqs {
+		req := &c.reqs[i]
+		if req.kind == prereq || req.kind == listen {
+			continue
+		}
+		t := r.tally(req, &v)
+		switch req.kind {
+		case require, watch:
+			failing = failing || t.failed > 0
+		case requireAny, watchAny:
+			failing = failing || t.failed > 0 && t.ok == 0
+		case onchanges, onchangesAny:
+			failing = failing || t.failed > 0 && (req.kind == onchanges || t.changed == 0)
+			noChange = noChange || t.changed == 0
+			changeSeen = changeSeen || t.changed > 0
+		case onfail, onfailAny:
+			noFailure = noFailure || t.failed == 0
+		case onfailAll:
+			noFailure = noFailure || t.failed < t.total
+		}
+	}
+	for _, other := range c.prerequired {
+		if res := r.result(other); res.Outcome == Failed {
+			failing = true
+			v.failed = append(v.failed, other.pos.file.sls+"."+other.id)
+		}
+	}
+	switch {
+	case failing:
+		v.status = fails
+	case noFailure && !changeSeen:
+		v.status = noOnfail
+	case noChange && !changeSeen:
+		v.status = noOnchanges
+	case len(v.watched) > 0:
+		v.status = changed
+	}
+	return v
+}
+
+func (r *run) tally(req *requisite, v *verdict) tally {
+	var t tally
+	watching := req.kind == watch || req.kind == watchAny
+	onFailure := req.kind == onfail || req.kind == onfailAny || req.kind == onfailAll
+	req.each(func(target *chunk) bool {
+		res := r.result(target)
+		t.total++
+		if res.Outcome == Failed {
+			t.failed++
+			if !onFailure {
+				v.failed = append(v.failed, target.pos.file.sls+"."+target.id)
+			}
+			return true
+		}
+		if res.Ran {
+			t.ok++
+		}
+		if res.changed() {
+			t.changed++
+			if watching {
+				if v.watched == nil {
+					v.watched = map[string]any{}
+				}
+				v.watched[target.label()] = res.Changes
+			}
+		}
+		return true
+	})
+	return t
+}

@@ -1,0 +1,294 @@
+package states
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// chunk is one state to run: a function with its arguments and its place among the others.
+type chunk struct {
+	id, name         string
+	module, function string
+	fn               *Function
+	pos              pos
+	raw              []argument
+	args             Args
+	control          *control // nil for a state without run control
+
+	seq      int     // of definition
+	priority float64 // the order argument or seq, decides before seq
+
+	reqs []requisite
+	// prerequired are the states that run before this one because it would change.
+	prerequired []*chunk
+	mark        uint8 // of the search for cycles
+}
+
+// requisite holds the targets of one kind, in groups that several chunks may share.
+type requisite struct {
+	kind   kind
+	groups [][]*chunk
+}
+
+// each calls do for the targets of a requisite until it returns false.
+func (r *requisite) each(do func(*chunk) bool) {
+	for _, group := range r.groups {
+		for _, target := range group {
+			if !do(target) {
+				return
+			}
+		}
+	}
+}
+
+func (c *chunk) requisite(k kind) *requisite {
+	for i := range c.reqs {
+		if c.reqs[i].kind == k {
+			return &c.reqs[i]
+		}
+	}
+	return nil
+}
+
+func (c *chunk) addRequisite(k kind, group []*chunk) {
+	if r := c.requisite(k); r != nil {
+		r.groups = append(r.groups, group)
+		return
+	}
+	c.reqs = append(c.reqs, requisite{k, [][]*chunk{group}})
+	slices.SortFunc(c.reqs, func(a, b requisite) int { return int(a.kind) - int(b.kind) })
+}
+
+func (c *chunk) label() string { return c.module + ": " + c.id }
+
+func (c *chunk) arg(key string) *argument {
+	for i := range c.raw {
+		if c.raw[i].key == key {
+			return &c.raw[i]
+		}
+	}
+	return nil
+}
+
+// expand makes a chunk of each declaration, several where it has names.
+func (c *compiler) expand() {
+	for _, b := range c.blocks {
+		for _, d := range b.decls {
+			c.expandDecl(b, d)
+		}
+	}
+}
+
+func (c *compiler) expandDecl(b *block, d *decl) {
+	if d.function == "" {
+		c.failAt(d.pos, "%q does not say which function of %s: write %s.<function>", b.id, d.module, d.module)
+		return
+	}
+	fn, err := c.opts.Registry.Lookup(d.module + "." + d.function)
+	if err != nil {
+		c.failAt(d.pos, "%v", err)
+		return
+	}
+	base := chunk{id: b.id, name: b.id, module: d.module, function: d.function, fn: fn, pos: d.pos}
+	base.pos.file = b.pos.file // an id extended elsewhere still belongs to its own file
+	if d.pos.file != b.pos.file {
+		base.pos.line = b.pos.line
+	}
+	var names *argument
+	base.raw = make([]argument, 0, len(d.args))
+	params := c.paramsOf(fn)
+	for _, arg := range d.args {
+		switch param := params[arg.key]; {
+		case arg.key == "names":
+			names = &arg
+		case arg.key == "name" || param != nil && param.Name == "name":
+			name, ok := text(arg.value)
+			if !ok || name == "" {
+				c.failAt(arg.pos, "%s of %q takes text, not %s", arg.key, b.id, describe(arg.value))
+				return
+			}
+			base.name = name.(string)
+		default:
+			base.raw = append(base.raw, arg)
+		}
+	}
+	if names == nil {
+		c.add(base, d, 0)
+		return
+	}
+	c.expandNames(base, d, names)
+}
+
+func (c *compiler) expandNames(base chunk, d *decl, names *argument) {
+	list, ok := names.value.([]any)
+	if !ok {
+		c.failAt(names.pos, "names of %q takes a list, not %s", base.id, describe(names.value))
+		return
+	}
+	for i, item := range list {
+		each := base
+		each.raw = slices.Clone(base.raw)
+		if m, ok := item.(map[string]any); ok && len(m) == 1 {
+			key := sortedKeys(m)[0]
+			own, ok := mapping(m[key])
+			if m[key] == nil {
+				own, ok = map[string]any{}, true
+			}
+			if !ok {
+				c.failAt(names.pos, "names of %q: the arguments of %q are not a list of - name: value", base.id, key)
+				return
+			}
+			overrides := own.(map[string]any)
+			for _, k := range sortedKeys(overrides) {
+				each.raw = slices.DeleteFunc(each.raw, func(a argument) bool { return a.key == k })
+				each.raw = append(each.raw, argument{k, overrides[k], names.pos})
+			}
+			item = key
+		}
+		name, ok := text(item)
+		if !ok || name == "" {
+			c.failAt(names.pos, "names of %q takes names, not %s", base.id, describe(item))
+			return
+		}
+		each.name = name.(string)
+		c.add(each, d, i)
+	}
+}
+
+// add appends a chunk. Salt counts declarations from 10000, so that a small order: comes first.
+func (c *compiler) add(ch chunk, d *decl, nth int) {
+	ch.seq = len(c.chunks)
+	ch.priority = 10000 + float64(d.order) + float64(nth)/1e6
+	c.chunks = append(c.chunks, &ch)
+}
+
+// inherit applies use and use_in: arguments of the used state that the using one lacks, and that its function takes.
+func (c *compiler) inherit() {
+	var index *index
+	for _, user := range c.chunks {
+		for _, form := range [...]string{"use", "use_in"} {
+			arg := user.arg(form)
+			if arg == nil {
+				continue
+			}
+			if index == nil {
+				index = newIndex(c)
+			}
+			list, problem := targets(arg.value)
+			if problem != "" {
+				c.failAt(arg.pos, "%s of %q %s", form, user.id, problem)
+				continue
+			}
+			for _, t := range list {
+				group, problem := index.find(t, user)
+				if problem != "" {
+					c.failAt(arg.pos, "%s of %q: %s", form, user.id, problem)
+				}
+				for _, other := range group {
+					if form == "use" {
+						c.take(user, other)
+					} else {
+						c.take(other, user)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (c *compiler) take(into, from *chunk) {
+	params := c.paramsOf(into.fn)
+	for _, arg := range from.raw {
+		if params[arg.key] != nil && into.arg(arg.key) == nil {
+			into.raw = append(into.raw, arg)
+		}
+	}
+}
+
+// paramsOf is the parameters of a function by name and alias.
+func (c *compiler) paramsOf(fn *Function) map[string]*Param {
+	if params := c.params[fn]; params != nil {
+		return params
+	}
+	params := map[string]*Param{}
+	for i := range fn.Params {
+		p := &fn.Params[i]
+		params[p.Name] = p
+		for _, alias := range p.Aliases {
+			params[alias] = p
+		}
+	}
+	c.params[fn] = params
+	return params
+}
+
+// bind gives each argument to its parameter or to the run control.
+func (c *compiler) bind() {
+	for _, ch := range c.chunks {
+		params := c.paramsOf(ch.fn)
+		ch.args = make(Args, len(ch.raw)+1)
+		ch.args["name"] = ch.name
+		for i := range ch.raw {
+			c.bindArg(ch, params, &ch.raw[i])
+		}
+		for i := range ch.fn.Params {
+			p := &ch.fn.Params[i]
+			if _, given := ch.args[p.Name]; given {
+				continue
+			}
+			if p.Required {
+				c.failAt(ch.pos, "%s of %q: argument %q is missing", ch.fn.Name, ch.id, p.Name)
+			} else if p.Default != nil {
+				ch.args[p.Name] = p.Default
+			}
+		}
+	}
+}
+
+func (c *compiler) bindArg(ch *chunk, params map[string]*Param, arg *argument) {
+	if _, ok := requisiteKey(arg.key); ok {
+		return
+	}
+	param := params[arg.key]
+	isControl, problem := ch.setControl(arg, param != nil)
+	switch {
+	case problem != "":
+		c.failAt(arg.pos, "%s of %q %s", arg.key, ch.id, problem)
+	case param != nil:
+		v, err := param.Convert(arg.value)
+		if err != nil {
+			c.failAt(arg.pos, "%s of %q: %v", ch.fn.Name, ch.id, err)
+			return
+		}
+		if _, twice := ch.args[param.Name]; twice {
+			c.failAt(arg.pos, "%s of %q: %q is given twice, under another name too", ch.fn.Name, ch.id, param.Name)
+			return
+		}
+		ch.args[param.Name] = v
+	case isControl:
+	case ch.fn.Open:
+		ch.args[arg.key] = arg.value
+	default:
+		known := slices.Concat(ParamNames(ch.fn.Params), controlNames, slices.Sorted(maps.Keys(requisiteForms)))
+		c.failAt(arg.pos, "%s of %q: unknown argument %q%s", ch.fn.Name, ch.id, arg.key, didYouMean(arg.key, known))
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	if len(m) == 1 {
+		for key := range m {
+			return []string{key}
+		}
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
+func isGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
+
+// matchGlob is Python's fnmatch: a star also matches slashes.
+func matchGlob(pattern, name string) bool {
+	ok, err := path.Match(strings.ReplaceAll(strings.ReplaceAll(pattern, "[!", "[^"), "/", "\x00"), strings.ReplaceAll(name, "/", "\x00"))
+	return ok && err == nil
+}

@@ -1,0 +1,238 @@
+package states
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+)
+
+// compiler turns SLS files into chunks, collecting every mistake it meets.
+type compiler struct {
+	*Runner
+	ctx    context.Context
+	loaded map[string]bool
+	docs   []*document // included before including
+	blocks []*block    // in definition order
+	byID   map[string]*block
+	chunks []*chunk
+	params map[*Function]map[string]*Param
+	errors []*Error
+}
+
+// Compile reads the SLS files and everything they include and returns what to run, in definition order: an included
+// file comes before the file that includes it. The error is a *CompileError with every mistake found, or the
+// context's.
+func (r *Runner) Compile(ctx context.Context, sls []string) (*Plan, error) {
+	c := r.compiler(ctx)
+	for _, name := range sls {
+		c.include(include{sls: name})
+	}
+	return c.finish()
+}
+
+func (r *Runner) compiler(ctx context.Context) *compiler {
+	return &compiler{
+		Runner: r, ctx: ctx, loaded: map[string]bool{}, byID: map[string]*block{}, params: map[*Function]map[string]*Param{},
+	}
+}
+
+func (c *compiler) finish() (*Plan, error) {
+	if err := c.ctx.Err(); err != nil {
+		return nil, err
+	}
+	c.collect()
+	c.extend()
+	c.exclude()
+	c.expand()
+	var order []*chunk
+	if len(c.errors) == 0 {
+		c.inherit()
+		c.bind()
+		c.link()
+	}
+	if len(c.errors) == 0 {
+		order = c.sort()
+	}
+	if len(c.errors) > 0 {
+		return nil, &CompileError{Errors: c.errors}
+	}
+	return &Plan{opts: &c.opts, chunks: c.chunks, order: order, blocks: c.blocks}, nil
+}
+
+func (c *compiler) fail(err *Error) { c.errors = append(c.errors, err) }
+
+func (c *compiler) failAt(at pos, format string, args ...any) { c.fail(at.errorf(format, args...)) }
+
+// include loads what an include names: one SLS, or every SLS that its glob matches.
+func (c *compiler) include(in include) {
+	if !isGlob(in.sls) {
+		c.load(in.sls, in.pos)
+		return
+	}
+	names, err := c.slsNames(c.ctx)
+	if err != nil {
+		c.failAt(in.pos, "list the tree: %v", err)
+		return
+	}
+	found := false
+	for _, name := range names {
+		if matchGlob(in.sls, name) {
+			found = true
+			c.load(name, in.pos)
+		}
+	}
+	if !found {
+		c.failAt(in.pos, "no SLS matches %q", in.sls)
+	}
+}
+
+func (c *compiler) load(sls string, from pos) {
+	if sls = strings.ReplaceAll(sls, "/", "."); c.loaded[sls] || c.ctx.Err() != nil {
+		return
+	}
+	c.loaded[sls] = true
+	file, problem := c.read(c.ctx, sls, from)
+	if problem != nil {
+		c.fail(problem)
+		return
+	}
+	doc, problems := file.document()
+	file.root = nil
+	c.errors = append(c.errors, problems...)
+	for _, in := range doc.includes {
+		name, ok := absolute(in.sls, file)
+		if !ok {
+			c.failAt(in.pos, "include %q leads out of the tree", in.sls)
+			continue
+		}
+		in.sls = name
+		c.include(in)
+	}
+	c.docs = append(c.docs, doc)
+}
+
+// absolute resolves the leading dots of an include: one is the package of the including file, each more one level up.
+func absolute(name string, file *slsFile) (string, bool) {
+	rest := strings.TrimLeft(name, ".")
+	dots := len(name) - len(rest)
+	if dots == 0 {
+		return name, true
+	}
+	parts := strings.Split(file.sls, ".")
+	if base := path.Base(file.path); base != "init.zy" && base != "init.sls" {
+		dots++
+	}
+	dots-- // the first dot is the package itself
+	if dots > len(parts) {
+		return "", false
+	}
+	return strings.Join(append(slices.Clone(parts[:len(parts)-dots]), rest), "."), true
+}
+
+// collect numbers the declarations and finds ids that are there twice.
+func (c *compiler) collect() {
+	seq := 0
+	for _, doc := range c.docs {
+		for _, b := range doc.blocks {
+			if other := c.byID[b.id]; other != nil {
+				c.failAt(b.pos, "the id %q is there already, at %s: ids are unique over all files", b.id, other.pos)
+				continue
+			}
+			c.byID[b.id] = b
+			c.blocks = append(c.blocks, b)
+			for _, d := range b.decls {
+				d.order = seq
+				seq++
+			}
+		}
+	}
+}
+
+// extend applies every extend: to the ids it names.
+func (c *compiler) extend() {
+	for _, doc := range c.docs {
+		for _, ext := range doc.extends {
+			b := c.byID[ext.id]
+			if b == nil {
+				b = c.byName(ext)
+			}
+			if b == nil {
+				c.failAt(ext.pos, "extend: there is no id %q%s: include the file that declares it", ext.id, didYouMean(ext.id, c.ids()))
+				continue
+			}
+			for _, d := range ext.decls {
+				b.extend(d)
+			}
+		}
+	}
+}
+
+// byName finds the block whose state of the same module has the extended id as its name.
+func (c *compiler) byName(ext *block) *block {
+	for _, b := range c.blocks {
+		for _, d := range b.decls {
+			if name := d.arg("name"); name != nil && name.value == ext.id && ext.decl(d.module) != nil {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+func (b *block) extend(d *decl) {
+	into := b.decl(d.module)
+	if into == nil {
+		if last := len(b.decls); last > 0 {
+			d.order = b.decls[last-1].order
+		}
+		b.decls = append(b.decls, d)
+		return
+	}
+	if d.function != "" {
+		into.function = d.function
+	}
+	for _, arg := range d.args {
+		old := into.arg(arg.key)
+		if old == nil {
+			into.args = append(into.args, arg)
+			continue
+		}
+		if _, ok := requisiteKey(arg.key); ok || arg.key == "names" {
+			before, wasList := old.value.([]any)
+			more, isList := arg.value.([]any)
+			if wasList && isList {
+				old.value = slices.Concat(before, more)
+				continue
+			}
+		}
+		old.value, old.pos = arg.value, arg.pos
+	}
+}
+
+func (c *compiler) ids() []string {
+	ids := make([]string, len(c.blocks))
+	for i, b := range c.blocks {
+		ids[i] = b.id
+	}
+	return ids
+}
+
+// exclude drops the blocks that exclude: or the caller leaves out.
+func (c *compiler) exclude() {
+	var all []exclusion
+	for _, doc := range c.docs {
+		all = append(all, doc.excludes...)
+	}
+	for _, name := range c.opts.Exclude {
+		all = append(all, exclusion{id: name}, exclusion{sls: name})
+	}
+	if len(all) == 0 {
+		return
+	}
+	c.blocks = slices.DeleteFunc(c.blocks, func(b *block) bool {
+		return slices.ContainsFunc(all, func(e exclusion) bool {
+			return e.id != "" && e.id == b.id || e.sls != "" && matchGlob(e.sls, b.pos.file.sls)
+		})
+	})
+}

@@ -1,0 +1,275 @@
+package states
+
+import (
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// argument is one `- key: value` as written.
+type argument struct {
+	key   string
+	value any
+	pos   pos
+}
+
+// decl is one module under an id: module, function and arguments.
+type decl struct {
+	module, function string
+	args             []argument
+	pos              pos
+	order            int // of declaration over the whole compile
+}
+
+func (d *decl) arg(key string) *argument {
+	for i := range d.args {
+		if d.args[i].key == key {
+			return &d.args[i]
+		}
+	}
+	return nil
+}
+
+// block is one id with what is declared under it.
+type block struct {
+	id    string
+	pos   pos
+	decls []*decl
+}
+
+func (b *block) decl(module string) *decl {
+	for _, d := range b.decls {
+		if d.module == module {
+			return d
+		}
+	}
+	return nil
+}
+
+// include is one line of include:.
+type include struct {
+	sls string
+	pos pos
+}
+
+// exclusion leaves out an id or an SLS file.
+type exclusion struct {
+	id, sls string
+	pos     pos
+}
+
+// document is the content of an SLS file.
+type document struct {
+	file     *slsFile
+	includes []include
+	excludes []exclusion
+	blocks   []*block
+	extends  []*block
+}
+
+// parser collects every mistake of a file.
+type parser struct {
+	reader
+	file   *slsFile
+	errors []*Error
+}
+
+func (p *parser) fail(line int, format string, args ...any) {
+	p.errors = append(p.errors, pos{p.file, line}.errorf(format, args...))
+}
+
+// report turns an error of the YAML reader into one of the file.
+func (p *parser) report(err error) {
+	if ne, ok := err.(*nodeError); ok {
+		p.fail(ne.node.Line, "%s%s", ne.msg, p.file.context(ne.node.Line))
+		return
+	}
+	p.errors = append(p.errors, pos{file: p.file}.errorf("%v", err))
+}
+
+func (f *slsFile) document() (*document, []*Error) {
+	doc := &document{file: f}
+	p := &parser{file: f}
+	if f.root == nil {
+		return doc, nil
+	}
+	err := p.pairs(f.root, func(key string, keyNode, value *yaml.Node) error {
+		switch {
+		case strings.HasPrefix(key, "__"):
+		case key == "include":
+			p.includes(doc, value)
+		case key == "exclude":
+			p.excludes(doc, value)
+		case key == "extend":
+			doc.extends = p.extends(value)
+		default:
+			if b := p.block(key, keyNode, value); b != nil {
+				doc.blocks = append(doc.blocks, b)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		p.report(err)
+	}
+	return doc, p.errors
+}
+
+func (p *parser) includes(doc *document, node *yaml.Node) {
+	node = resolve(node)
+	if node.Kind != yaml.SequenceNode {
+		p.fail(node.Line, "include takes a list of SLS names, not %s", kindName(node))
+		return
+	}
+	for _, item := range node.Content {
+		item = resolve(item)
+		// `- base: name` names the environment; there is one tree.
+		if item.Kind == yaml.MappingNode && len(item.Content) == 2 {
+			item = resolve(item.Content[1])
+		}
+		if item.Kind != yaml.ScalarNode || item.Value == "" {
+			p.fail(item.Line, "include takes a list of SLS names, not %s", kindName(item))
+			continue
+		}
+		doc.includes = append(doc.includes, include{item.Value, pos{p.file, item.Line}})
+	}
+}
+
+func (p *parser) excludes(doc *document, node *yaml.Node) {
+	node = resolve(node)
+	if node.Kind != yaml.SequenceNode {
+		p.fail(node.Line, "exclude takes a list of ids, - id: and - sls:, not %s", kindName(node))
+		return
+	}
+	for _, item := range node.Content {
+		item = resolve(item)
+		out := exclusion{pos: pos{p.file, item.Line}}
+		switch {
+		case item.Kind == yaml.ScalarNode:
+			out.id = item.Value
+		case item.Kind == yaml.MappingNode && len(item.Content) == 2 && item.Content[0].Value == "id":
+			out.id = resolve(item.Content[1]).Value
+		case item.Kind == yaml.MappingNode && len(item.Content) == 2 && item.Content[0].Value == "sls":
+			out.sls = resolve(item.Content[1]).Value
+		}
+		if out.id == "" && out.sls == "" {
+			p.fail(item.Line, "exclude takes a list of ids, - id: and - sls:, not %s", kindName(item))
+			continue
+		}
+		doc.excludes = append(doc.excludes, out)
+	}
+}
+
+func (p *parser) extends(node *yaml.Node) []*block {
+	node = resolve(node)
+	if node.Kind != yaml.MappingNode {
+		p.fail(node.Line, "extend takes a mapping of ids, not %s", kindName(node))
+		return nil
+	}
+	var out []*block
+	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
+		if b := p.block(key, keyNode, value); b != nil {
+			out = append(out, b)
+		}
+		return nil
+	})
+	if err != nil {
+		p.report(err)
+	}
+	return out
+}
+
+// block reads what stands under an id.
+func (p *parser) block(id string, keyNode, node *yaml.Node) *block {
+	b := &block{id: id, pos: pos{p.file, keyNode.Line}}
+	node = resolve(node)
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!str" && strings.Contains(node.Value, "."):
+		module, function, _ := strings.Cut(node.Value, ".")
+		b.decls = append(b.decls, &decl{module: module, function: function, pos: pos{p.file, node.Line}})
+		return b
+	case node.Kind != yaml.MappingNode:
+		p.fail(keyNode.Line, "%q needs a function, as in file.managed:, under it, not %s", id, kindName(node))
+		return nil
+	}
+	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
+		if strings.HasPrefix(key, "__") {
+			return nil
+		}
+		d := p.decl(id, key, keyNode, value)
+		if d == nil {
+			return nil
+		}
+		if other := b.decl(d.module); other != nil {
+			p.fail(keyNode.Line, "%q declares %s twice, as %s.%s too: give each an id of its own", id, d.module, other.module, other.function)
+			return nil
+		}
+		b.decls = append(b.decls, d)
+		return nil
+	})
+	if err != nil {
+		p.report(err)
+		return nil
+	}
+	return b
+}
+
+func (p *parser) decl(id, key string, keyNode, node *yaml.Node) *decl {
+	d := &decl{pos: pos{p.file, keyNode.Line}}
+	d.module, d.function, _ = strings.Cut(key, ".")
+	node = resolve(node)
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
+		return d
+	case node.Kind != yaml.SequenceNode:
+		p.fail(keyNode.Line, "the arguments of %s under %q are not a list: write each as - name: value", key, id)
+		return nil
+	}
+	d.args = make([]argument, 0, len(node.Content))
+	for _, item := range node.Content {
+		item = resolve(item)
+		switch item.Kind {
+		case yaml.ScalarNode:
+			if d.function != "" || item.Tag != "!!str" || strings.ContainsAny(item.Value, " .:") {
+				p.fail(item.Line, "%q under %s of %q is not an argument: write - name: value", item.Value, key, id)
+				return nil
+			}
+			d.function = item.Value
+		case yaml.MappingNode:
+			if !p.arguments(d, id, item) {
+				return nil
+			}
+		default:
+			p.fail(item.Line, "an argument of %s under %q is a list: write - name: value", key, id)
+			return nil
+		}
+	}
+	return d
+}
+
+func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
+	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
+		v, err := p.value(value)
+		if err != nil {
+			return err
+		}
+		if old := d.arg(key); old != nil {
+			// Requisites given in two lists are all meant; anything else given twice is a mistake.
+			list, isList := v.([]any)
+			before, wasList := old.value.([]any)
+			if _, ok := requisiteKey(key); !ok || !isList || !wasList {
+				return failAt(keyNode, "argument %q of %s.%s under %q is given twice, first on line %d", key, d.module, d.function, id, old.pos.sourceLine())
+			}
+			old.value = slices.Concat(before, list)
+			return nil
+		}
+		d.args = append(d.args, argument{key, v, pos{p.file, keyNode.Line}})
+		return nil
+	})
+	if err != nil {
+		p.report(err)
+		return false
+	}
+	return true
+}

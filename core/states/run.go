@@ -1,0 +1,206 @@
+package states
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// run is one walk over a plan.
+type run struct {
+	*Plan
+	mu      sync.Mutex // guards results and count while states run side by side
+	results []result   // by chunk.seq
+	count   int
+	stopped *chunk // the state whose failhard stopped the run
+	locks   map[string]*sync.Mutex
+}
+
+// result of a chunk as requisites see it.
+type result struct {
+	StateResult
+	done bool
+	// skipRequisites: nothing is to react to this state.
+	skipWatch bool
+}
+
+// Run runs the plan. It always returns a report of every state; a cancelled context blocks those not yet reached.
+func (p *Plan) Run(ctx context.Context) Report {
+	started := time.Now()
+	r := &run{Plan: p, results: make([]result, len(p.chunks)), locks: map[string]*sync.Mutex{}}
+	for _, c := range p.chunks {
+		if c.fn.Mutex != "" && r.locks[c.fn.Mutex] == nil {
+			r.locks[c.fn.Mutex] = &sync.Mutex{}
+		}
+	}
+	if p.opts.Parallel > 1 {
+		r.sideBySide(ctx)
+	} else {
+		r.inOrder(ctx)
+	}
+	report := Report{Test: p.opts.Test, Started: started, States: make([]StateResult, 0, len(p.chunks))}
+	listened := r.listeners(ctx)
+	for i := range r.results {
+		report.States = append(report.States, r.results[i].StateResult)
+	}
+	report.States = append(report.States, listened...)
+	report.Duration = time.Since(started)
+	return report
+}
+
+// step runs one chunk whose needs are done, and keeps its result.
+func (r *run) step(ctx context.Context, c *chunk) {
+	started := time.Now()
+	res := r.evaluate(ctx, c)
+	res.Started, res.Duration = started, time.Since(started)
+	r.finish(c, res)
+}
+
+func (r *run) finish(c *chunk, res result) {
+	res.ID, res.SLS, res.Function, res.Name = c.id, c.pos.file.sls, c.fn.Name, c.name
+	if res.Changes == nil {
+		res.Changes = map[string]any{}
+	}
+	res.done = true
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+	res.Run = r.count
+	if !res.Ran && res.Blocked && res.Started.IsZero() {
+		res.Run = 0
+		r.count--
+	}
+	r.results[c.seq] = res
+	if res.Outcome == Failed && !res.Blocked && r.stopped == nil && !r.opts.Test && c.failhard(r.opts) {
+		r.stopped = c
+	}
+	if c.control != nil && (c.control.event != "" || c.control.eventDefault) && r.opts.Event != nil {
+		tag := c.control.event
+		if tag == "" {
+			tag = "state_result/" + c.id
+		}
+		r.opts.Event(tag, res.Data())
+	}
+	if r.opts.Progress != nil {
+		r.opts.Progress(res.StateResult)
+	}
+}
+
+func (c *chunk) failhard(opts *Options) bool {
+	if c.control != nil && c.control.failhard != nil {
+		return *c.control.failhard
+	}
+	return opts.Failhard
+}
+
+// result returns what is known of a chunk that this one looks at.
+func (r *run) result(c *chunk) *result { return &r.results[c.seq] }
+
+// evaluate decides by the requisites whether the function runs, and runs it.
+func (r *run) evaluate(ctx context.Context, c *chunk) result {
+	if err := ctx.Err(); err != nil {
+		return blocked("not run: the run was cancelled")
+	}
+	v := r.requisites(c)
+	if v.status == proceed || v.status == changed {
+		if stopped := r.stopper(); stopped != nil && !(c.control != nil && c.control.afterFailhard && c.hasOnfail()) {
+			return blocked(fmt.Sprintf("not run: %s failed and failhard stops the run", stopped.label()))
+		}
+	}
+	switch v.status {
+	case fails:
+		return blocked("one or more requisites failed: " + strings.Join(v.failed, ", "))
+	case noOnchanges:
+		return skipped("not run: none of the onchanges states changed")
+	case noOnfail:
+		return skipped("not run: none of the onfail states failed")
+	}
+	if pre := c.requisite(prereq); pre != nil {
+		if res, stop := r.pretest(ctx, c, pre); stop {
+			return res
+		}
+	}
+	return r.call(ctx, c, v.watched, r.opts.Test)
+}
+
+func (r *run) stopper() *chunk {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopped
+}
+
+func (c *chunk) hasOnfail() bool {
+	return c.requisite(onfail) != nil || c.requisite(onfailAny) != nil || c.requisite(onfailAll) != nil
+}
+
+func blocked(comment string) result {
+	return result{StateResult: StateResult{Outcome: Failed, Blocked: true, Comment: comment}}
+}
+
+func skipped(comment string) result {
+	return result{StateResult: StateResult{Outcome: Succeeded, Comment: comment}}
+}
+
+// pretest asks the states of a prereq what they would change. Only if one would does the state itself run.
+func (r *run) pretest(ctx context.Context, c *chunk, pre *requisite) (res result, stop bool) {
+	wanted := false
+	var failed []string
+	pre.each(func(t *chunk) bool {
+		found := r.call(ctx, t, nil, true)
+		switch {
+		case found.Outcome == Failed:
+			failed = append(failed, t.pos.file.sls+"."+t.id+" ("+found.Comment+")")
+		case found.Outcome == WouldChange || len(found.Changes) > 0:
+			wanted = true
+		}
+		return true
+	})
+	switch {
+	case len(failed) > 0:
+		return blocked("one or more requisites failed: " + strings.Join(failed, ", ")), true
+	case !wanted:
+		return skipped("not run: the prereq states would change nothing"), true
+	}
+	return result{}, false
+}
+
+// listeners reacts, after everything else, for the states that listen to one that changed: once each.
+func (r *run) listeners(ctx context.Context) []StateResult {
+	var out []StateResult
+	for _, c := range r.chunks {
+		req := c.requisite(listen)
+		if req == nil || c.fn.Watch == nil {
+			continue
+		}
+		watched := map[string]any{}
+		req.each(func(t *chunk) bool {
+			if res := r.result(t); res.changed() && !res.skipWatch {
+				watched[t.label()] = res.Changes
+			}
+			return true
+		})
+		if len(watched) == 0 {
+			continue
+		}
+		started := time.Now()
+		var res result
+		if ctx.Err() != nil {
+			res = blocked("not run: the run was cancelled")
+		} else {
+			res = r.apply(ctx, c, c.fn.Watch, watched, r.opts.Test)
+		}
+		res.Started, res.Duration = started, time.Since(started)
+		res.ID, res.SLS, res.Function, res.Name = "listener_"+c.id, c.pos.file.sls, c.fn.Name, c.name
+		r.count++
+		res.Run = r.count
+		if r.opts.Progress != nil {
+			r.opts.Progress(res.StateResult)
+		}
+		out = append(out, res.StateResult)
+	}
+	return out
+}
+
+func (res *result) changed() bool { return len(res.Changes) > 0 || res.Outcome == WouldChange }

@@ -1,0 +1,240 @@
+package states
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// slsFile is one SLS file as it was read.
+type slsFile struct {
+	sls, path        string
+	source, rendered string
+	root             *yaml.Node // a mapping, or nil for an empty file
+	vars             map[string]any
+}
+
+// pos is a place in a rendered file.
+type pos struct {
+	file *slsFile
+	line int
+}
+
+func (p pos) errorf(format string, args ...any) *Error {
+	err := &Error{Msg: fmt.Sprintf(format, args...)}
+	if p.file != nil {
+		err.File = p.file.path
+		err.Line = p.sourceLine()
+	}
+	return err
+}
+
+func (p pos) sourceLine() int {
+	if p.line == 0 {
+		return 0
+	}
+	return sourceLine(p.file.source, p.file.rendered, p.line)
+}
+
+func (p pos) String() string { return fmt.Sprintf("%s:%d", p.file.path, p.sourceLine()) }
+
+// candidates are the paths that an SLS name can have, .zy before .sls.
+func candidates(sls string) []string {
+	base := strings.ReplaceAll(sls, ".", "/")
+	return []string{base + ".zy", base + "/init.zy", base + ".sls", base + "/init.sls"}
+}
+
+// slsName is the name of the SLS file at a path of the tree, "" for other files.
+func slsName(file string) string {
+	base, ok := strings.CutSuffix(file, ".zy")
+	if !ok {
+		if base, ok = strings.CutSuffix(file, ".sls"); !ok {
+			return ""
+		}
+	}
+	base = strings.TrimSuffix(base, "/init")
+	if strings.Contains(base, ".") {
+		return ""
+	}
+	return strings.ReplaceAll(base, "/", ".")
+}
+
+// find reads the file of an SLS name.
+func (r *Runner) find(ctx context.Context, sls string) (string, []byte, error) {
+	for _, file := range candidates(sls) {
+		data, err := r.opts.Tree.Load(ctx, file)
+		if err == nil {
+			return file, data, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, fmt.Errorf("read %s: %w", file, err)
+		}
+	}
+	return "", nil, fs.ErrNotExist
+}
+
+// slsNames lists every SLS of the tree, or nothing if the tree cannot be listed.
+func (r *Runner) slsNames(ctx context.Context) ([]string, error) {
+	lister, ok := r.opts.Tree.(Lister)
+	if !ok {
+		return nil, nil
+	}
+	files, err := lister.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, file := range files {
+		if name := slsName(file); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// read loads, renders and parses an SLS file. The error is an *Error.
+func (r *Runner) read(ctx context.Context, sls string, from pos) (*slsFile, *Error) {
+	file, source, err := r.find(ctx, sls)
+	if errors.Is(err, fs.ErrNotExist) {
+		names, _ := r.slsNames(ctx)
+		missing := from.errorf("there is no SLS %q%s: looked for %s", sls, didYouMean(sls, names), strings.Join(candidates(sls), ", "))
+		missing.err = fs.ErrNotExist
+		return nil, missing
+	}
+	if err != nil {
+		wrapped := from.errorf("SLS %q: %v", sls, err)
+		wrapped.err = err
+		return nil, wrapped
+	}
+	f := &slsFile{sls: sls, path: file, source: string(source)}
+	f.vars = r.fileVars(f)
+	if problem := r.renderFile(ctx, f, source); problem != nil {
+		return nil, problem
+	}
+	return f, f.parse()
+}
+
+// fileVars adds what Salt tells a file of itself.
+func (r *Runner) fileVars(f *slsFile) map[string]any {
+	vars := map[string]any{}
+	if r.opts.Vars != nil {
+		vars = maps.Clone(r.opts.Vars(f.sls))
+	}
+	if vars == nil {
+		vars = map[string]any{}
+	}
+	dir := path.Dir(f.path)
+	slspath := strings.ReplaceAll(f.sls, ".", "/")
+	if base := path.Base(f.path); base != "init.zy" && base != "init.sls" {
+		slspath = path.Dir(slspath)
+	}
+	if slspath == "." {
+		slspath = ""
+	}
+	maps.Copy(vars, map[string]any{
+		"sls": f.sls, "tplfile": f.path, "tplpath": f.path, "tpldir": dir, "tpldot": strings.ReplaceAll(dir, "/", "."),
+		"slspath": slspath, "slsdotpath": strings.ReplaceAll(slspath, "/", "."),
+		"slscolonpath": strings.ReplaceAll(slspath, "/", ":"), "sls_path": strings.ReplaceAll(slspath, "/", "_"),
+		"env": r.opts.Env, "saltenv": r.opts.Env,
+	})
+	return vars
+}
+
+func (r *Runner) renderFile(ctx context.Context, f *slsFile, source []byte) *Error {
+	template, problem := pipeline(f)
+	if problem != nil {
+		return problem
+	}
+	if !template {
+		f.rendered = f.source
+		return nil
+	}
+	rendered, err := r.opts.Render.Render(ctx, f.path, source, f.vars)
+	if err != nil {
+		// The renderer's errors name file and line themselves.
+		return &Error{Msg: err.Error(), err: err}
+	}
+	f.rendered = rendered
+	return nil
+}
+
+// pipeline reads the shebang of a file: whether it is a template.
+func pipeline(f *slsFile) (template bool, problem *Error) {
+	first, _, _ := strings.Cut(f.source, "\n")
+	shebang, ok := strings.CutPrefix(strings.TrimSpace(first), "#!")
+	if !ok {
+		return true, nil
+	}
+	at := pos{file: f}
+	for _, stage := range strings.Split(shebang, "|") {
+		switch name, _, _ := strings.Cut(strings.TrimSpace(stage), " "); name {
+		case "jinja":
+			template = true
+		case "yaml", "json":
+		default:
+			return false, at.errorf("the renderer %q of %q is not supported: use #!jinja|yaml or #!yaml", name, strings.TrimSpace(first))
+		}
+	}
+	return template, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+func (f *slsFile) parse() *Error {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(f.rendered), &doc); err != nil {
+		at := pos{file: f}
+		msg := err.Error()
+		if m := yamlLine.FindStringSubmatch(msg); m != nil {
+			at.line, _ = strconv.Atoi(m[1])
+			msg = msg[len(m[0]):]
+		}
+		return at.errorf("%s%s", msg, f.context(at.line))
+	}
+	if doc.Kind == 0 || len(doc.Content) == 0 {
+		return nil
+	}
+	root := resolve(doc.Content[0])
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return pos{f, root.Line}.errorf("an SLS file is a mapping of ids to states, this is %s%s", kindName(root), f.context(root.Line))
+	}
+	f.root = root
+	return nil
+}
+
+// context quotes a rendered line where it differs from what the source has there.
+func (f *slsFile) context(line int) string {
+	if line < 1 || f.source == f.rendered {
+		return ""
+	}
+	lines := strings.Split(f.rendered, "\n")
+	if line > len(lines) {
+		return ""
+	}
+	text := strings.TrimSpace(lines[line-1])
+	if len(text) > 120 {
+		text = text[:120] + "…"
+	}
+	return fmt.Sprintf(" (rendered line %d: %q)", line, text)
+}
+
+func kindName(node *yaml.Node) string {
+	switch resolve(node).Kind {
+	case yaml.SequenceNode:
+		return "a list"
+	case yaml.MappingNode:
+		return "a mapping"
+	}
+	return strconv.Quote(resolve(node).Value)
+}
