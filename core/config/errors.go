@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -66,28 +67,31 @@ func clarify(parser *kong.Kong, args []string, err error) error {
 }
 
 // checkRequired comes before kong's own check, which knows flags only.
-func checkRequired(program Program, f *file, settings map[string]setting, trace *kong.Context, values map[string]value) error {
-	for _, key := range sortedKeys(settings) {
-		found := settings[key]
-		if found.flag == nil || !found.flag.Required {
+func checkRequired(program Program, f *file, parser *kong.Kong, settings map[string]setting, trace *kong.Context, values map[string]value) error {
+	for _, flag := range parser.Model.Flags {
+		if !flag.Required {
 			continue
 		}
 		// An empty text is no answer to a required setting, but a flag that is no text is never empty.
+		key := keyOf(flag.Name)
 		given := values[key].Text != ""
-		if flagGiven(trace, found.flag.Name) {
-			given = found.flag.Target.Kind() != reflect.String || flagText(trace, found.flag.Name) != ""
+		if flagGiven(trace, flag.Name) {
+			given = flag.Target.Kind() != reflect.String || flagText(trace, flag.Name) != ""
 		}
 		if given {
 			continue
 		}
-		if len(program.Files) == 0 {
-			return fmt.Errorf("--%s is required (or %s)", found.flag.Name, found.variable())
+		setting, isSetting := settings[key]
+		switch {
+		case !isSetting:
+			return usageError(program, fmt.Errorf("--%s is required", flag.Name))
+		case len(program.Files) == 0:
+			return fmt.Errorf("--%s is required (or %s)", flag.Name, setting.variable())
+		case f.path == "":
+			return fmt.Errorf("--%s is required (or key %q in %s, or %s)", flag.Name, key, program.Files[len(program.Files)-1], setting.variable())
+		default:
+			return fmt.Errorf("--%s is required (or key %q in %s, or %s)", flag.Name, key, f.path, setting.variable())
 		}
-		place := f.path
-		if place == "" {
-			place = program.Files[len(program.Files)-1]
-		}
-		return fmt.Errorf("--%s is required (or key %q in %s, or %s)", found.flag.Name, key, place, found.variable())
 	}
 	return nil
 }
@@ -104,7 +108,7 @@ func sources(trace *kong.Context, f *file, settings map[string]setting, values m
 		found[key] = value.Source
 	}
 	for _, step := range trace.Path {
-		if step.Flag != nil && settings[keyOf(step.Flag.Name)].flag == step.Flag {
+		if slices.Contains(trace.Model.Flags, step.Flag) {
 			found[keyOf(step.Flag.Name)] = "--" + step.Flag.Name
 		}
 	}

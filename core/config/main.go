@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Exit is an error that says nothing more and fixes the exit code: what was wrong has been
@@ -31,6 +32,6 @@ func (p Program) Main(dst any, args, environ []string, stdio Stdio, run func(*In
 	case errors.As(err, &exit):
 		return int(exit)
 	}
-	fmt.Fprintf(stdio.Err, "%s: %v\n", p.Name, err)
+	fmt.Fprintf(stdio.Err, "%s: %s\n", p.Name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	return 1
 }

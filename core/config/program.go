@@ -115,7 +115,7 @@ func Parse(program Program, dst any, args, environ []string, stdio Stdio) (*Invo
 	}
 	resolver.values = values
 
-	if err := checkRequired(program, file, settings, trace, values); err != nil {
+	if err := checkRequired(program, file, parser, settings, trace, values); err != nil {
 		return nil, err
 	}
 	invocation := &Invocation{file: file.path, sources: sources(trace, file, settings, values)}

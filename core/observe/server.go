@@ -73,12 +73,16 @@ func Listen(options Options) (*Server, error) {
 
 func listenError(addr string, err error) error {
 	const key = "metrics_addr"
+	// The plain reason: the operation and the address around it would be said twice.
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		err = errno
+	}
 	var syntax *net.AddrError
 	switch {
 	case errors.As(err, &syntax):
 		return config.Invalid(key, `%q: %s (want HOST:PORT, or "" for no listener)`, addr, syntax.Err)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return config.Invalid(key, `%q: %w (stop what listens there, choose another port, or "" for no listener)`, addr, syscall.EADDRINUSE)
+		return config.Invalid(key, `%q: %w (stop what listens there, choose another port, or "" for no listener)`, addr, err)
 	default:
 		return config.Invalid(key, `%q: %w (choose an address of this host, or "" for no listener)`, addr, err)
 	}
