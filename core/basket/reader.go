@@ -138,3 +138,8 @@ func Mark(entries []Entry, connected func(id string) bool) {
 		entries[i].Gone = !connected(entries[i].Peel)
 	}
 }
+
+// Remove deletes an entry. Its peel publishes it again when the value changes or it restarts.
+func (r *Reader) Remove(ctx context.Context, e Entry) error {
+	return r.Conn.Delete(ctx, bus.BucketBasket, key(e.Peel, e.Function))
+}

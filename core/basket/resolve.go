@@ -1,6 +1,7 @@
 package basket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,22 +31,14 @@ const answerTimeout = 5 * time.Second
 
 // Resolve implements Resolver.
 func (a Asking) Resolve(ctx context.Context, text string, live bool) ([]string, error) {
-	data, err := bus.Marshal(question{text, live})
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	reply, err := a.Conn.Request(ctx, a.Subject, data)
-	switch {
-	case errors.Is(err, bus.ErrNoResponders):
+	ids, err := bus.Call[[]string](ctx, a.Conn, a.Subject, question{text, live})
+	if errors.Is(err, bus.ErrNoResponders) {
 		return nil, fmt.Errorf("target %q needs facts or presence, which a master knows, and none answers: start one, or target by id: %w", text, err)
-	case err != nil:
-		return nil, fmt.Errorf("target %q: %w", text, err)
 	}
-	var ids []string
-	if err := bus.Unmarshal(reply, &ids); err != nil {
-		return nil, fmt.Errorf("target %q: a master's answer: %w", text, err)
+	if err != nil {
+		return nil, fmt.Errorf("target %q: %w", text, err)
 	}
 	return ids, nil
 }
@@ -55,24 +48,18 @@ var errSettings = errors.New("a peel may not target by settings (I@), which coul
 // Answer serves Resolve questions of peels and operators on a master until stop is called.
 // Peels may not ask by settings.
 func Answer(conn *bus.Conn, r Resolver) (stop func(), err error) {
-	handle := func(peel bool) func(bus.Msg) {
-		return func(m bus.Msg) {
-			ids, err := answer(r, m.Data, peel)
-			if err == nil {
-				var data []byte
-				if data, err = bus.Marshal(ids); err == nil {
-					m.Respond(data) // an asker that is gone needs no answer
-					return
-				}
-			}
-			m.Fail(err)
+	peels, err := bus.Serve(conn, bus.Ask("*", Resolve), masters, func(ctx context.Context, _ string, q question) ([]string, error) {
+		if t, err := target.Parse(q.Target); err != nil || t.UsesSettings() {
+			return nil, cmp.Or(err, errSettings)
 		}
-	}
-	peels, err := conn.QueueSubscribe(bus.Ask("*", Resolve), "masters", handle(true))
+		return r.Resolve(ctx, q.Target, q.Live)
+	})
 	if err != nil {
 		return nil, err
 	}
-	operators, err := conn.QueueSubscribe(bus.Order("*", Resolve), "masters", handle(false))
+	operators, err := bus.Serve(conn, bus.Order("*", Resolve), masters, func(ctx context.Context, _ string, q question) ([]string, error) {
+		return r.Resolve(ctx, q.Target, q.Live)
+	})
 	if err != nil {
 		peels.Stop()
 		return nil, err
@@ -80,19 +67,5 @@ func Answer(conn *bus.Conn, r Resolver) (stop func(), err error) {
 	return func() { peels.Stop(); operators.Stop() }, nil
 }
 
-func answer(r Resolver, data []byte, peel bool) ([]string, error) {
-	var q question
-	if err := bus.Unmarshal(data, &q); err != nil {
-		return nil, err
-	}
-	t, err := target.Parse(q.Target)
-	if err != nil {
-		return nil, err
-	}
-	if peel && t.UsesSettings() {
-		return nil, errSettings
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
-	defer cancel()
-	return r.Resolve(ctx, q.Target, q.Live)
-}
+// masters is the queue group in which one master answers.
+const masters = "masters"
