@@ -58,7 +58,7 @@ func operatorPermissions(name string) jwt.Permissions {
 			bus.PresenceList,
 			bus.ValueSubject(bus.BucketBasket, ">"), // zester basket rm
 			"$JS.API.DIRECT.GET.>",
-			"$JS.API.STREAM.INFO.>",
+			"$JS.API.STREAM.INFO.*",
 		}},
 		Sub: jwt.Permission{Allow: jwt.StringList{
 			"zester.job.>",
