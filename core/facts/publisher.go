@@ -17,24 +17,22 @@ const DefaultInterval = 5 * time.Minute
 // Publisher keeps the bus at the facts of this host. It writes only what has changed, so at rest it sends nothing.
 // Set the fields, then call Run; the methods are safe for concurrent use.
 type Publisher struct {
-	Conn     *bus.Conn
+	Conn     *bus.Conn // nil to collect only
 	ID       string
 	Collect  func(context.Context) (map[string]any, []error) // usually Collect with its options
-	Interval time.Duration                                    // 0 for DefaultInterval
-	Log      *slog.Logger                                     // nil for none
+	Interval time.Duration                                   // 0 for DefaultInterval
+	Log      *slog.Logger                                    // nil for none
 
-	mu        sync.Mutex
-	facts     map[string]any
-	published string // the hash of what the bus has; "" if that is not known
+	mu    sync.Mutex // of facts
+	facts map[string]any
+
+	refresh   sync.Mutex // one refresh at a time; of what follows
+	published string     // the hash of what the bus has; "" if that is not known
 	warned    string
-	refreshing
 }
 
-// refreshing makes refreshes one after the other.
-type refreshing struct{ one sync.Mutex }
-
-// Run publishes now, at each interval and after each reconnect, until the context ends. While the bus cannot be reached it
-// keeps what it has to say.
+// Run publishes now, at each interval and after each reconnect, until the context ends. After a failure it tries again, soon at
+// first. The interval is for changes on the host that nobody announces by Refresh.
 func (p *Publisher) Run(ctx context.Context) {
 	again := make(chan struct{}, 1)
 	defer p.Conn.OnConnect(func() {
@@ -47,25 +45,38 @@ func (p *Publisher) Run(ctx context.Context) {
 	if interval <= 0 {
 		interval = DefaultInterval
 	}
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
+	act, pause := p.Refresh, firstRetry
 	for {
-		if err := p.Refresh(ctx); err != nil && ctx.Err() == nil {
-			p.log().Warn("facts not published; they will be at the next refresh", "error", err)
+		wait := interval
+		if err := act(ctx); err != nil && ctx.Err() == nil {
+			wait = min(pause, interval)
+			pause *= 2
+			p.log().Warn("facts not published", "error", err, "retry", wait)
+			act = p.republish
+		} else {
+			act, pause = p.Refresh, firstRetry
 		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
+			timer.Stop()
 			return
-		case <-ticker.C:
+		case <-timer.C:
 		case <-again:
+			timer.Stop()
+			act = p.republish
 		}
 	}
 }
 
-// Refresh collects the facts and publishes them if they have changed. Facts counts the new ones even when it returns an error.
+// firstRetry is the pause after the first failure; it doubles up to the interval.
+const firstRetry = time.Second
+
+// Refresh collects the facts and publishes them if they have changed. Without a connection it only collects; Run publishes
+// when there is one. The new facts count even when it returns an error.
 func (p *Publisher) Refresh(ctx context.Context) error {
-	p.one.Lock()
-	defer p.one.Unlock()
+	p.refresh.Lock()
+	defer p.refresh.Unlock()
 	facts, warnings := p.Collect(ctx)
 	if ctx.Err() != nil {
 		return ctx.Err() // cut short, custom facts may be missing
@@ -77,6 +88,18 @@ func (p *Publisher) Refresh(ctx context.Context) error {
 	return p.publish(ctx, facts)
 }
 
+// republish makes sure that the bus has the facts, which it may have lost together with the connection.
+func (p *Publisher) republish(ctx context.Context) error {
+	facts := p.Facts()
+	if facts == nil {
+		return p.Refresh(ctx)
+	}
+	p.refresh.Lock()
+	defer p.refresh.Unlock()
+	p.published = ""
+	return p.publish(ctx, facts)
+}
+
 // Facts returns the facts as last collected, nil before the first time. They are shared: do not change them.
 func (p *Publisher) Facts() map[string]any {
 	p.mu.Lock()
@@ -85,8 +108,8 @@ func (p *Publisher) Facts() map[string]any {
 }
 
 func (p *Publisher) publish(ctx context.Context, facts map[string]any) error {
-	if !p.Conn.Connected() {
-		return nil // Run comes back when it is
+	if p.Conn == nil || !p.Conn.Connected() {
+		return nil
 	}
 	hash, key := Hash(facts), bus.Token(p.ID)
 	if p.published == "" {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/ptorbus/zester/core/target"
@@ -81,11 +82,14 @@ func (v *view) ID(into target.Set, id string) {
 }
 
 func (v *view) IDs(into target.Set, prefix string, match func(string) bool) {
-	from, _ := slices.BinarySearchFunc(v.ids.sorted, prefix, func(e numbered, id string) int { return cmp.Compare(e.id, id) })
-	for _, e := range v.ids.sorted[from:] {
-		if !strings.HasPrefix(e.id, prefix) {
-			return
-		}
+	ids := v.ids.sorted
+	from, _ := slices.BinarySearchFunc(ids, prefix, func(e numbered, id string) int { return cmp.Compare(e.id, id) })
+	ids = ids[from:]
+	if prefix != "" {
+		end := sort.Search(len(ids), func(i int) bool { return !strings.HasPrefix(ids[i].id, prefix) })
+		ids = ids[:end]
+	}
+	for _, e := range ids {
 		if match == nil || match(e.id) {
 			into.Add(e.n)
 		}

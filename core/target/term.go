@@ -147,13 +147,28 @@ func listTerm(text string, fail failer) expr {
 func addressTerm(text string, fail failer) expr {
 	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
 		addr = addr.Unmap()
-		return &address{addr.String(), netip.PrefixFrom(addr, addr.BitLen())}
+		return &address{addr.String(), netip.PrefixFrom(addr, addr.BitLen()), octets(addr, addr.BitLen())}
 	}
 	if prefix, err := netip.ParsePrefix(text); err == nil && !prefix.Addr().Is4In6() {
 		prefix = prefix.Masked()
-		return &address{prefix.String(), prefix}
+		return &address{prefix.String(), prefix, octets(prefix.Addr(), prefix.Bits())}
 	}
 	return fail(0, fmt.Sprintf("%q is neither an address nor a network, such as 10.0.0.1 or 10.0.0.0/8", text))
+}
+
+// octets is the text of the bytes of an IPv4 network that are the same in all its addresses.
+func octets(addr netip.Addr, bits int) string {
+	if !addr.Is4() {
+		return ""
+	}
+	if bits == 32 {
+		return addr.String()
+	}
+	var b strings.Builder
+	for _, octet := range addr.AsSlice()[:bits/8] {
+		fmt.Fprintf(&b, "%d.", octet)
+	}
+	return b.String()
 }
 
 func notInID(r rune) bool {
