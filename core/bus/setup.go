@@ -90,7 +90,9 @@ func (b bucketSpec) config() jetstream.StreamConfig {
 		MaxBytes: b.maxBytes, MaxMsgSize: b.maxValue, MaxAge: b.age, Duplicates: 2 * time.Minute,
 	}
 	if b.ttl {
-		s.AllowMsgTTL, s.SubjectDeleteMarkerTTL = true, time.Hour
+		// Without SubjectDeleteMarkerTTL, which would say of an entry that it has expired: the
+		// server turns AllowRollup on with it.
+		s.AllowMsgTTL = true
 	}
 	if b.republish {
 		s.RePublish = &jetstream.RePublish{Source: ValueSubject(b.name, ">"), Destination: Republished(b.name, ">"), HeadersOnly: true}
