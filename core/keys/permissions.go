@@ -59,6 +59,7 @@ func operatorPermissions(name string) jwt.Permissions {
 			bus.ValueSubject(bus.BucketBasket, ">"), // zester basket rm
 			"$JS.API.DIRECT.GET.>",
 			"$JS.API.STREAM.INFO.*",
+			"$SYS.REQ.USER.INFO", // who am I, and what is the server's time
 		}},
 		Sub: jwt.Permission{Allow: jwt.StringList{
 			"zester.job.>",
