@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -88,6 +89,45 @@ func (c *Conn) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 		return nil, fmt.Errorf("%s: %w", msg.Subject, context.Cause(ctx))
 	}
 	return nil, fmt.Errorf("nats: %s: %w", msg.Subject, err)
+}
+
+// RequestMany sends a message that several may answer and calls each, one at a time, for every
+// answer, until the context ends, none has come for the time quiet, or each returns false. The
+// error is ErrNoResponders or ErrPermission where these apply, and the context's if it ended
+// before any answer.
+func (c *Conn) RequestMany(ctx context.Context, subject string, data []byte, quiet time.Duration, each func(data []byte) bool) error {
+	ctx, done := c.await(ctx, subject)
+	defer done()
+	inbox := c.nc.NewInbox()
+	msgs := make(chan *nats.Msg, 64)
+	sub, err := c.nc.ChanSubscribe(inbox, msgs)
+	if err != nil {
+		return fmt.Errorf("nats: %w", err)
+	}
+	defer sub.Unsubscribe()
+	if err := c.nc.PublishRequest(subject, inbox, data); err != nil {
+		return fmt.Errorf("nats: %s: %w", subject, err)
+	}
+	var silence <-chan time.Time
+	for {
+		select {
+		case m := <-msgs:
+			if len(m.Data) == 0 && m.Header.Get("Status") == "503" {
+				return fmt.Errorf("%s: %w", subject, ErrNoResponders)
+			}
+			if !each(m.Data) {
+				return nil
+			}
+			silence = time.After(quiet)
+		case <-silence:
+			return nil
+		case <-ctx.Done():
+			if silence != nil {
+				return nil
+			}
+			return fmt.Errorf("%s: %w", subject, context.Cause(ctx))
+		}
+	}
 }
 
 // Subscription ends with Stop.

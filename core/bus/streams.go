@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -44,6 +45,24 @@ func (c *Conn) StreamMessages(ctx context.Context, stream, filter string, each f
 		return fmt.Errorf("stream %s: %w", stream, err)
 	}
 	return nil
+}
+
+// ServerTime is what the clock of the server says to which the connection goes, for comparing
+// with times that NATS has put on messages. CORE only.
+func (c *Conn) ServerTime(ctx context.Context) (time.Time, error) {
+	reply, err := c.request(ctx, nats.NewMsg("$SYS.REQ.USER.INFO"))
+	if err != nil {
+		return time.Time{}, err
+	}
+	var info struct {
+		Server struct {
+			Time time.Time `json:"time"`
+		} `json:"server"`
+	}
+	if err := json.Unmarshal(reply.Data, &info); err != nil || info.Server.Time.IsZero() {
+		return time.Time{}, fmt.Errorf("nats does not tell its time: %.60q", reply.Data)
+	}
+	return info.Server.Time, nil
 }
 
 // Work is a message taken from a work queue. Until Done or Later it belongs to its taker;

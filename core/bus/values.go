@@ -26,6 +26,8 @@ var (
 	ErrFull = errors.New("full")
 	// ErrStored: a first-wins subject holds a message already.
 	ErrStored = errors.New("stored already")
+	// ErrTooLarge: the message is over the server's or the stream's limit for one.
+	ErrTooLarge = errors.New("too large")
 )
 
 // Entry is a value in a bucket.
@@ -226,7 +228,7 @@ func (c *Conn) StoreOnce(ctx context.Context, subject, id string, data []byte) e
 // import as it is in the stream's own account.
 func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	if max := c.nc.MaxPayload(); max > 0 && int64(len(msg.Data)) > max {
-		return 0, fmt.Errorf("%d bytes are over the server's max_payload of %d", len(msg.Data), max)
+		return 0, fmt.Errorf("%w: %d bytes are over the server's max_payload of %d", ErrTooLarge, len(msg.Data), max)
 	}
 	reply, err := c.request(ctx, msg)
 	if err != nil {
@@ -255,8 +257,8 @@ func storeError(e *jetstream.APIError) error {
 			return ErrStored
 		}
 		return fmt.Errorf("%w: %s", ErrFull, e.Description)
-	case 10054:
-		return fmt.Errorf("%w: %s", ErrFull, e.Description)
+	case 10054: // over the stream's maximum message size
+		return fmt.Errorf("%w: %s", ErrTooLarge, e.Description)
 	}
 	return fmt.Errorf("nats: %s (%d)", e.Description, e.ErrorCode)
 }
