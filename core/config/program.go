@@ -29,6 +29,8 @@ type Program struct {
 	Files []string
 	// Known are structs of other programs that may share a file with this one. Their keys are accepted and ignored.
 	Known []any
+	// Vars are what ${name} stands for in defaults and help texts of the struct's tags.
+	Vars map[string]string
 }
 
 // Invocation is a successfully parsed command line.
@@ -147,6 +149,7 @@ func newParser(program Program, dst any, builtin *builtinFlags, stdio Stdio) (*k
 		kong.Writers(writer(stdio.Out), writer(stdio.Err)),
 		kong.Exit(func(int) {}), // only main exits
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars(program.Vars),
 		kong.Vars{"config_files": strings.Join(program.Files, " or ")},
 		kong.Embed(builtin),
 		kong.Resolvers(resolver),

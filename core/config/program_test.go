@@ -207,6 +207,16 @@ func TestParseKnownStructs(t *testing.T) {
 	}
 }
 
+func TestParseVars(t *testing.T) {
+	program := Program{Name: "zester playground", Vars: map[string]string{"peels": "web-01,lb-01"}}
+	var settings struct {
+		Peels []string `default:"${peels}" help:"Default ${default}."`
+	}
+	if _, err := Parse(program, &settings, nil, nil, Stdio{}); err != nil || !slices.Equal(settings.Peels, []string{"web-01", "lb-01"}) {
+		t.Errorf("peels = %q, %v", settings.Peels, err)
+	}
+}
+
 func TestParseIgnoresKongEnvironment(t *testing.T) {
 	t.Setenv("ZESTER_NATS_URL", "the process's own environment is not a parameter")
 	w := newWorld(t, "")
