@@ -8,14 +8,14 @@ BENCH    ?= .
 
 # The same sources give the same bytes, wherever and whenever they are built.
 GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
-BINDIR   := $(DESTDIR)$(PREFIX)/bin
+BINDIR   := $(abspath $(DESTDIR)$(PREFIX)/bin)
 
 .DEFAULT_GOAL := build
 .PHONY: build test race lint demo bench fuzz cover install clean help
 
 build: ## bin/zester and its symlinks
 	$(GOBUILD) -o bin/zester .
-	bin/zester install --symlinks bin
+	bin/zester install --symlinks '$(CURDIR)/bin'
 
 test: ## all tests, hermetic: no network, no root, no services
 	CGO_ENABLED=0 $(GO) test -timeout 3m ./...
