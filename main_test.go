@@ -216,7 +216,7 @@ func TestImports(t *testing.T) {
 		{"core/facts", "core/target", nil, true, "expressions are read and matched without knowing what a fact is"},
 		{"log", "", nil, true, "there is one kind of log, log/slog, and it is a parameter"},
 		{"flag", "", nil, true, "flags belong to the one struct core/config reads"},
-		{"testing", "", []string{"core/server"}, false, "the binary holds no test code; core/server starts real servers for tests"},
+		{"testing", "", []string{"core/server"}, false, "test code stays in test files; core/server alone lends its servers to the tests of others"},
 		{"unsafe", "", nil, true, "nothing here is worth it"},
 	} {
 		examined := 0
