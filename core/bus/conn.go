@@ -41,9 +41,10 @@ type Options struct {
 	JWT  func() (string, error)
 	Sign func(nonce []byte) ([]byte, error)
 
-	// Wait keeps trying until the server can be reached, for daemons; without it the first
-	// failure is returned.
-	Wait bool
+	// Wait keeps trying for ever in the background, for those who have work without a bus.
+	// Without it Connect returns a failure, after trying again for Patience.
+	Wait     bool
+	Patience time.Duration
 	// Closed is called when the connection is lost for good or closed.
 	Closed func()
 	Log    *slog.Logger
@@ -58,6 +59,7 @@ type Conn struct {
 
 	errors     atomic.Uint64
 	reconnects atomic.Uint64
+	trouble    atomic.Pointer[string] // why the last attempt to connect failed
 
 	mu        sync.Mutex
 	onConnect map[int]func()
@@ -76,12 +78,8 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	nc, err := nats.Connect(o.URL, options...)
+	nc, err := c.dial(ctx, options)
 	if err != nil {
-		return nil, explainConnect(o, err)
-	}
-	if err := ctx.Err(); err != nil {
-		nc.Close()
 		return nil, err
 	}
 	c.nc = nc
@@ -93,6 +91,28 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	}
 	c.warnPlaintext()
 	return c, nil
+}
+
+// dial tries until the server answers, whatever it answers, or patience or the context ends.
+func (c *Conn) dial(ctx context.Context, options []nats.Option) (*nats.Conn, error) {
+	for deadline := time.Now().Add(c.opts.Patience); ; {
+		nc, err := nats.Connect(c.opts.URL, options...)
+		if err == nil && ctx.Err() != nil {
+			nc.Close()
+			return nil, ctx.Err()
+		}
+		if err == nil {
+			return nc, nil
+		}
+		explained := explainConnect(c.opts, err)
+		if !unreachable(err) || time.Now().After(deadline) {
+			return nil, explained
+		}
+		c.log.Warn("NATS cannot be reached yet", "error", explained)
+		if !sleep(ctx, 500*time.Millisecond) {
+			return nil, explained
+		}
+	}
 }
 
 func (c *Conn) natsOptions() ([]nats.Option, error) {
@@ -115,8 +135,7 @@ func (c *Conn) natsOptions() ([]nats.Option, error) {
 			}
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
-			c.errors.Add(1)
-			c.log.Debug("NATS cannot be reached yet", "error", err)
+			c.unreached(err)
 		}),
 	}
 	if o.Wait {
@@ -139,6 +158,17 @@ func (c *Conn) natsOptions() ([]nats.Option, error) {
 		options = append(options, nats.Secure(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}))
 	}
 	return options, nil
+}
+
+// unreached tells of a failed attempt to connect, once for each reason.
+func (c *Conn) unreached(err error) {
+	c.errors.Add(1)
+	text := explainConnect(c.opts, err).Error()
+	level := slog.LevelDebug
+	if last := c.trouble.Swap(&text); last == nil || *last != text {
+		level = slog.LevelWarn
+	}
+	c.log.Log(context.Background(), level, "NATS cannot be reached yet", "error", text)
 }
 
 // reconnectDelay backs off from about 100 ms to about 5 s, with jitter so that a fleet does not
@@ -219,6 +249,7 @@ func (c *Conn) refuse(subject string, err error) {
 }
 
 func (c *Conn) connected() {
+	c.trouble.Store(nil)
 	c.mu.Lock()
 	hooks := make([]func(), 0, len(c.onConnect))
 	for _, f := range c.onConnect {

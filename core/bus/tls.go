@@ -80,6 +80,12 @@ func (g *greeting) readLine() ([]byte, error) {
 	return nil, errors.New("the server's greeting is too long for NATS")
 }
 
+// unreachable tells a server that is not there, or not yet, from one that refuses.
+func unreachable(err error) bool {
+	var dns *net.DNSError
+	return errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)
+}
+
 // explainConnect turns a failed connect into one line with its remedy.
 func explainConnect(o Options, err error) error {
 	at := "nats at " + o.URL

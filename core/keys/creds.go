@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -164,4 +165,14 @@ func readSecret(path, origin string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: mode %04o lets others read the secret in it: chmod 600 it", path, info.Mode().Perm())
 	}
 	return os.ReadFile(path)
+}
+
+// NATSCA is the CA file for connecting to NATS: the one asked for, else nats-ca.crt in the
+// directory of credentials if it is there, else none.
+func NATSCA(asked, authDir string) string {
+	beside := filepath.Join(authDir, "nats-ca.crt")
+	if _, err := os.Stat(beside); asked == "" && err == nil {
+		return beside
+	}
+	return asked
 }
