@@ -41,7 +41,7 @@ func NewAccount(seed []byte) (*Account, error) {
 	case err != nil:
 		return nil, errors.New("not a seed")
 	case prefix != nkeys.PrefixByteAccount:
-		return nil, fmt.Errorf("the seed of a %s, not of an account (\"SA...\")", prefix)
+		return nil, fmt.Errorf("%s instead of an account seed (\"SA...\")", seedKind(prefix))
 	}
 	pair, err := nkeys.FromSeed(seed)
 	if err != nil {
@@ -59,6 +59,15 @@ func NewAccount(seed []byte) (*Account, error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// seedKind names a kind of seed, with its article.
+func seedKind(prefix nkeys.PrefixByte) string {
+	switch prefix {
+	case nkeys.PrefixByteAccount, nkeys.PrefixByteOperator:
+		return "an " + prefix.String() + " seed"
+	}
+	return "a " + prefix.String() + " seed"
 }
 
 // Public is the account's public key, "A...": the issuer of every peel's JWT.

@@ -161,7 +161,7 @@ func LoadHierarchy(dir, name string) (*Hierarchy, error) {
 			return nil, err
 		}
 		if got := nkeys.Prefix(k.to.public); got != k.prefix {
-			return nil, fmt.Errorf("%s: the seed of a %s, not of a %s: restore it from a copy", path, got, k.prefix)
+			return nil, fmt.Errorf("%s: %s instead of %s: restore it from a copy", path, seedKind(got), seedKind(k.prefix))
 		}
 	}
 	var err error

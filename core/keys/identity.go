@@ -41,7 +41,7 @@ func LoadIdentity(seed []byte) (*Identity, error) {
 	case err != nil:
 		return nil, errors.New("not a seed")
 	case prefix != nkeys.PrefixByteUser:
-		return nil, fmt.Errorf("the seed of a %s, not of a user (\"SU...\")", prefix)
+		return nil, fmt.Errorf("%s instead of a user seed (\"SU...\")", seedKind(prefix))
 	}
 	pair, err := nkeys.FromSeed(seed)
 	if err != nil {
