@@ -1,0 +1,184 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/keys"
+)
+
+// ackAfter is how long a reading function may take before it is acked: most return sooner, and
+// the return says all that an ack would.
+const ackAfter = 50 * time.Millisecond
+
+// task is an accepted job.
+type task struct {
+	cmd     keys.Command
+	ctx     context.Context
+	cancel  context.CancelFunc
+	started time.Time // zero until it starts
+}
+
+// take handles one message on the command subject. They come one at a time, and so the order of
+// mutating jobs is that of their arrival. Nothing in a message counts before its signature is
+// verified, and what fails is never answered.
+func (r *running) take(m bus.Msg) {
+	r.gate.RLock()
+	defer r.gate.RUnlock()
+	if r.closed {
+		return // the masters will send it again
+	}
+	now := time.Now()
+	cmd, err := r.Verifier.Verify(r.ID, now, m.Data)
+	if err == nil {
+		err = CheckID(cmd.JID)
+	}
+	if err == nil && cmd.Kind != keys.Run {
+		err = fmt.Errorf("%w: this peel's version knows no command %q", keys.ErrMalformed, cmd.Kind)
+	}
+	if err != nil {
+		r.meters.refused(refusalKind(err))
+		r.refusal.warn(r.Log, "a command is refused", "error", err, "bytes", len(m.Data))
+		return
+	}
+	switch r.journal.state(cmd.JID) {
+	case stateUnknown:
+		r.begin(cmd, now)
+	case stateBegun:
+		r.meters.redelivered.Inc()
+		r.ack(cmd.JID)
+	default:
+		r.meters.redelivered.Inc()
+		r.outbox.again(cmd.JID)
+	}
+}
+
+func refusalKind(err error) string {
+	switch {
+	case errors.Is(err, keys.ErrSignature):
+		return "signature"
+	case errors.Is(err, keys.ErrNotTarget):
+		return "target"
+	case errors.Is(err, keys.ErrExpired):
+		return "expired"
+	}
+	return "malformed"
+}
+
+// begin puts the job on disk, acks it and queues it.
+func (r *running) begin(cmd keys.Command, now time.Time) {
+	mutates := r.mutates(cmd)
+	t := &task{cmd: cmd}
+	if err := r.journal.begin(cmd.JID, cmd.Function, cmd.Expires, mutates); err != nil {
+		r.Log.Error("a job is refused: it cannot be recorded", "job", cmd.JID, "function", cmd.Function, "error", err)
+		r.outbox.unrecorded(r.returnOf(t, outcome{reason: ReasonNotRecorded, retcode: 1,
+			err: fmt.Errorf("not started: the peel cannot record the job on its disk: %w", err)}))
+		return
+	}
+	// The peel's clock need not agree with the master's: only the difference of the master's own times counts.
+	t.ctx, t.cancel = context.WithDeadlineCause(r.base, now.Add(cmd.Expires.Sub(cmd.Issued)), errTimeUp)
+	r.tasks.Add(1)
+	if !r.enqueue(t, mutates) {
+		r.meters.busy.Inc()
+		r.settle(t, outcome{reason: ReasonBusy, retcode: 1,
+			err: fmt.Errorf("not started: the peel is busy, %d jobs wait already; try again when they are done", r.Queue)})
+		r.done(t)
+	}
+}
+
+// enqueue hands the job on, or says that there is no room.
+func (r *running) enqueue(t *task, mutates bool) bool {
+	if mutates {
+		select {
+		case r.mutate <- t:
+			r.ack(t.cmd.JID)
+			return true
+		default:
+			return false
+		}
+	}
+	select {
+	case r.waiting <- struct{}{}:
+	default:
+		return false
+	}
+	go func() {
+		defer func() { <-r.waiting }()
+		late := time.AfterFunc(ackAfter, func() { r.ack(t.cmd.JID) })
+		defer late.Stop()
+		select {
+		case r.reads <- struct{}{}:
+			defer func() { <-r.reads }()
+		case <-t.ctx.Done():
+		}
+		r.perform(t)
+	}()
+	return true
+}
+
+// mutating runs what changes the host, one at a time and in order.
+func (r *running) mutating(ctx context.Context) {
+	for {
+		select {
+		case t := <-r.mutate:
+			r.perform(t)
+			continue
+		default:
+		}
+		select {
+		case t := <-r.mutate:
+			r.perform(t)
+		case <-ctx.Done():
+			// What is still queued ends as interrupted, before it started.
+			for {
+				select {
+				case t := <-r.mutate:
+					r.perform(t)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (r *running) ack(jid string) {
+	if err := r.Conn.Publish(bus.Ack(jid, r.ID), nil); err != nil {
+		r.Log.Debug("an ack is lost", "job", jid, "error", err)
+	}
+}
+
+func (r *running) done(t *task) {
+	t.cancel()
+	r.tasks.Done()
+}
+
+// quietLog keeps what strangers can cause from filling the log: one line in a while, with the
+// number of those left out.
+type quietLog struct {
+	every time.Duration
+
+	mu     sync.Mutex
+	last   time.Time
+	hidden int
+}
+
+func (q *quietLog) warn(log *slog.Logger, msg string, attrs ...any) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if now := time.Now(); now.Sub(q.last) >= q.every {
+		q.last = now
+		if q.hidden > 0 {
+			attrs = append(attrs, "more_like_it", q.hidden)
+		}
+		q.hidden = 0
+		log.Warn(msg, attrs...)
+		return
+	}
+	q.hidden++
+}

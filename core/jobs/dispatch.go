@@ -1,0 +1,150 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/keys"
+)
+
+const (
+	firstLook = 500 * time.Millisecond
+	mostLook  = 15 * time.Second
+	// perTarget stretches the first look of a large job: that long its returns take to come in.
+	perTarget = 200 * time.Microsecond
+)
+
+// dispatch tells the followers and sends the commands of a job that is new to this master.
+func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (next time.Duration, err error) {
+	d.keep(job)
+	if err := d.tell(job.record); err != nil {
+		return 0, err
+	}
+	r := job.record
+	if len(r.Targets) == 0 {
+		return 0, d.close(ctx, job, 0)
+	}
+	targets := r.Targets
+	if w.Attempt > 1 {
+		silent, returned, err := d.silent(ctx, job)
+		if err != nil {
+			return 0, err
+		}
+		if len(silent) == 0 {
+			return 0, d.close(ctx, job, returned)
+		}
+		targets = silent
+	}
+	start := time.Now()
+	if err := d.command(ctx, w, r, targets); err != nil {
+		return 0, err
+	}
+	d.meters.dispatch.UpdateDuration(start)
+	return pause(r, 1), nil
+}
+
+// look sees who has returned, closes the job if that is all there will be, and sends the command
+// again to those of whom nothing was heard.
+func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next time.Duration, err error) {
+	r := job.record
+	silent, returned, err := d.silent(ctx, job)
+	if err != nil {
+		return 0, err
+	}
+	if len(silent) == 0 || time.Now().After(r.Deadline.Add(grace)) {
+		return 0, d.close(ctx, job, returned)
+	}
+	var unheard []string
+	for _, id := range silent {
+		if !d.acked(job, id) && (d.Presence == nil || d.Presence.Connected(id)) {
+			unheard = append(unheard, id)
+		}
+	}
+	if len(unheard) > 0 {
+		d.meters.resent.Add(len(unheard))
+		if err := d.command(ctx, w, r, unheard); err != nil {
+			return 0, err
+		}
+	}
+	return pause(r, w.Attempt), nil
+}
+
+// pause is how long to wait before looking again: longer each time, and not past the end.
+func pause(r *Record, attempt uint64) time.Duration {
+	d := max(firstLook, time.Duration(len(r.Targets))*perTarget)
+	d = min(d<<min(attempt-1, 8), max(d, mostLook))
+	left := time.Until(r.Deadline.Add(grace)) + 10*time.Millisecond
+	return max(10*time.Millisecond, min(d, left))
+}
+
+func (d *dispatching) acked(job *liveJob, id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return job.acked[id]
+}
+
+// silent lists the targets that have no return in the stream.
+func (d *dispatching) silent(ctx context.Context, job *liveJob) (silent []string, returned int, err error) {
+	r := job.record
+	stored, err := d.Conn.StreamSubjects(ctx, bus.StreamReturns, bus.Returns(r.JID))
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, id := range r.Targets {
+		if stored[bus.Return(r.JID, id)] == 0 {
+			silent = append(silent, id)
+		}
+	}
+	return silent, len(r.Targets) - len(silent), nil
+}
+
+// command signs the job once for these targets and sends it to each.
+func (d *dispatching) command(ctx context.Context, w bus.Work, r *Record, targets []string) error {
+	now := time.Now()
+	if !now.Before(r.Deadline) {
+		return nil
+	}
+	signed, err := d.Account.SignCommand(keys.Command{
+		JID: r.JID, Kind: keys.Run, Function: r.Function, Args: r.Args, Kwargs: r.Kwargs, Operator: r.Operator,
+		Issued: now, Expires: r.Deadline,
+	}, targets)
+	if err != nil {
+		return err
+	}
+	held := now
+	for i, id := range targets {
+		if i%256 == 255 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if time.Since(held) > d.AckWait/4 {
+				held = time.Now()
+				w.Busy() // best effort: at worst another master sends the same commands
+			}
+		}
+		if err := d.Conn.Publish(bus.Command(id), signed.Delivery(i)); err != nil {
+			return err
+		}
+	}
+	d.meters.commands.Add(len(targets))
+	return nil
+}
+
+// close ends the master's part in a job.
+func (d *dispatching) close(ctx context.Context, job *liveJob, returned int) error {
+	r := *job.record
+	r.State, r.Closed, r.Returned = StateClosed, time.Now(), returned
+	_, err := updateRecord(ctx, d.Conn, &r, job.rev)
+	if errors.Is(err, bus.ErrConflict) { // another master has changed it: look at what it says now
+		d.forget(r.JID)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	d.forget(r.JID)
+	d.meters.closed(returned == len(r.Targets)).Inc()
+	return nil
+}

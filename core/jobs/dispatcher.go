@@ -1,0 +1,198 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/keys"
+)
+
+// ErrNotReady is what a Resolver returns while it cannot tell yet; the job is tried again soon.
+// Any other error of Resolve refuses the job with its text.
+var ErrNotReady = errors.New("not ready")
+
+// Resolver says whom a target means. It is called concurrently. A Resolver with a method
+// Nearest(id string) string lets the error for an unknown peel suggest a known one.
+type Resolver interface {
+	// Resolve returns the ids of the peels that the target names, without duplicates, and of
+	// the ids it names in full those that are unknown.
+	Resolve(ctx context.Context, target string) (ids, missing []string, err error)
+}
+
+type nearest interface{ Nearest(id string) string }
+
+// Connections says which peels are connected. *Presence does.
+type Connections interface{ Connected(id string) bool }
+
+// Dispatcher is a master's half of jobs. Any number of masters share the work. Set the fields,
+// then call Run once.
+type Dispatcher struct {
+	Conn     *bus.Conn
+	Account  *keys.Account
+	Resolver Resolver
+	Presence Connections // nil: everybody counts as connected
+	Log      *slog.Logger
+	Metrics  *metrics.Set
+
+	// AckWait is how long a master that dies holds up the jobs it had in hand, Workers how many
+	// jobs are in hand at once. 0 means 5 s and 32.
+	AckWait time.Duration
+	Workers int
+}
+
+// workQueue is the consumer that all masters share.
+const workQueue = "masters"
+
+// dispatching is a Dispatcher at work. What it keeps of live jobs only saves it from asking
+// again: the record, and who has acked.
+type dispatching struct {
+	Dispatcher
+	meters dispatcherMeters
+
+	mu   sync.Mutex
+	live map[string]*liveJob
+}
+
+type liveJob struct {
+	record *Record
+	rev    uint64
+	acked  map[string]bool // guarded by dispatching.mu
+}
+
+// Run takes jobs until the context ends.
+func (d Dispatcher) Run(ctx context.Context) error {
+	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}}
+	if run.Log == nil {
+		run.Log = slog.New(slog.DiscardHandler)
+	}
+	if run.AckWait <= 0 {
+		run.AckWait = 5 * time.Second
+	}
+	if run.Workers <= 0 {
+		run.Workers = 32
+	}
+	run.meters = newDispatcherMeters(run.Metrics, run.open)
+	sub, err := run.Conn.Subscribe(bus.AllAcks, func(m bus.Msg) { run.ack(m.Subject) })
+	if err != nil {
+		return err
+	}
+	defer sub.Stop()
+	go run.forgetting(ctx)
+	queue := bus.Queue{Stream: bus.StreamSubmissions, Durable: workQueue, AckWait: run.AckWait, Workers: run.Workers}
+	for {
+		err := run.Conn.Work(ctx, queue, run.handle)
+		if ctx.Err() != nil {
+			return nil
+		}
+		run.Log.Warn("the queue of job requests cannot be opened: trying again", "error", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// handle takes a job one step on: from the queue to its targets, or to another look at who has
+// returned. Then the queue has it again, until it is closed.
+func (d *dispatching) handle(ctx context.Context, w bus.Work) {
+	next, err := d.step(ctx, w)
+	switch {
+	case ctx.Err() != nil:
+		err = w.Later(0) // stopping: another master goes on at once
+	case err != nil:
+		d.Log.Warn("a job has to wait: trying again", "operator", bus.Submitter(w.Subject), "attempt", w.Attempt, "error", err)
+		err = w.Later(min(time.Duration(w.Attempt)*200*time.Millisecond, 5*time.Second))
+	case next > 0:
+		err = w.Later(next)
+	default:
+		err = w.Done()
+	}
+	if err != nil { // the queue delivers it again after AckWait
+		d.Log.Debug("a job could not be given back", "error", err)
+	}
+}
+
+// step does what the job needs now and says when to look again, 0 for never.
+func (d *dispatching) step(ctx context.Context, w bus.Work) (next time.Duration, err error) {
+	operator := bus.Submitter(w.Subject)
+	req, err := decodeRequest(w.Data)
+	if err == nil {
+		err = CheckID(req.JID)
+	}
+	if err != nil { // without an id there is nowhere to say so
+		d.meters.requests("unreadable").Inc()
+		d.Log.Warn("a job request is dropped", "operator", operator, "error", err)
+		return 0, nil
+	}
+	if job := d.get(req.JID); job != nil && job.record.Operator == operator {
+		return d.look(ctx, w, job)
+	}
+	job, err := d.openJob(ctx, w, req, operator)
+	if err != nil || job == nil {
+		return 0, err
+	}
+	return d.dispatch(ctx, w, job)
+}
+
+func (d *dispatching) get(jid string) *liveJob {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.live[jid]
+}
+
+func (d *dispatching) keep(job *liveJob) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.live[job.record.JID] = job
+}
+
+func (d *dispatching) forget(jid string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.live, jid)
+}
+
+func (d *dispatching) open() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.live)
+}
+
+func (d *dispatching) ack(subject string) {
+	jid, _, peel, ok := bus.ParseJobSubject(subject)
+	if !ok {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if job := d.live[jid]; job != nil {
+		job.acked[peel] = true
+	}
+}
+
+// forgetting drops jobs that another master has gone on with.
+func (d *dispatching) forgetting(ctx context.Context) {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case now := <-t.C:
+			d.mu.Lock()
+			for jid, job := range d.live {
+				if now.Sub(job.record.Deadline) > time.Minute {
+					delete(d.live, jid)
+				}
+			}
+			d.mu.Unlock()
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,23 @@
+// Package jobs runs functions on many peels at once: it submits, dispatches and collects.
+//
+// Three parties meet over the bus. A Client publishes a Request to the work queue and follows
+// the job. A Dispatcher, in every master, takes requests from the queue, writes the job's
+// Record, signs once and publishes one command per target; it keeps nothing that the next
+// master could not rebuild from the record and the stream of returns, so a job survives any
+// master. A Runner, in every peel, verifies a command before it looks at anything else, writes
+// the job id to disk before the function starts, and keeps the Return until the stream has it.
+//
+// Guarantees: a function that can change the host runs at most once per job and peel, power
+// cuts included; a return is delivered at least once, and of several the first stays. Mutating
+// functions of a peel run one at a time in the order of arrival, the others beside them. What
+// waits is bounded everywhere, and what does not fit is refused with a clear return.
+//
+// Cost per target: one command, one return with its acknowledgement, and for what mutates or
+// takes longer than a moment one ack; on the peel one fsync for what mutates, none for what
+// only reads. Per job: one request, one record, one signature, a note, and a look at the
+// returns now and then until the deadline.
+//
+// Presence follows which peels are connected, from the server's own events. The package does
+// not resolve targets, know functions or print: those come in through Resolver, Executor and
+// the events of a Job.
+package jobs

@@ -1,0 +1,88 @@
+package jobs
+
+import "fmt"
+
+// Event is something that happened to a job: Queued, Addressed, Refused, Acked or Return.
+type Event interface{ event() }
+
+// Queued says that no master has taken the request yet. It waits safely in the queue, until
+// the job's time is up.
+type Queued struct{}
+
+// Addressed says whom the masters have addressed.
+type Addressed struct {
+	Targets []string // connected, and waited for
+	Offline []string // matched but not connected; not waited for
+	Missing []string // named in full, but unknown
+}
+
+// Refused says that the masters have refused the request, and why.
+type Refused struct{ Reason string }
+
+// Acked says that a peel has taken the job.
+type Acked struct{ Peel string }
+
+func (Queued) event()    {}
+func (Addressed) event() {}
+func (Refused) event()   {}
+func (Acked) event()     {}
+func (Return) event()    {}
+
+// Summary is what became of a job, as far as its follower knows.
+type Summary struct {
+	JID      string
+	Targets  []string
+	Offline  []string
+	Missing  []string
+	Returned int      // of Targets
+	Failed   []string // of those that returned, in the order they did
+	Silent   []Silent // of Targets, those that did not return
+	Queued   bool     // no master has taken it
+	Refused  string   // why it was refused
+	Err      error    // the bus failed, or the follower's context ended
+}
+
+// Silent is a target that has not returned.
+type Silent struct {
+	Peel  string
+	Acked bool // it has taken the job, and may still be at it
+}
+
+// Exit codes of a program that ran a job.
+const (
+	ExitOK      = 0 // all succeeded
+	ExitError   = 1 // the client or the bus failed, or the request was refused: no peel matches, say
+	ExitFailed  = 2 // some target failed
+	ExitSilent  = 3 // some target did not answer: silent, not connected or unknown
+	ExitPartial = 4 // both
+)
+
+// ExitCode is the exit code that tells of the job.
+func (s *Summary) ExitCode() int {
+	silent := len(s.Silent)+len(s.Offline)+len(s.Missing) > 0
+	switch {
+	case s.Err != nil || s.Refused != "":
+		return ExitError
+	case s.Queued:
+		return ExitSilent
+	case silent && len(s.Failed) > 0:
+		return ExitPartial
+	case silent:
+		return ExitSilent
+	case len(s.Failed) > 0:
+		return ExitFailed
+	}
+	return ExitOK
+}
+
+// String is the summary in one line.
+func (s *Summary) String() string {
+	switch {
+	case s.Refused != "":
+		return s.Refused
+	case s.Queued:
+		return fmt.Sprintf("job %s: no master has taken it", s.JID)
+	}
+	return fmt.Sprintf("job %s: %d of %d returned, %d failed, %d not connected, %d unknown",
+		s.JID, s.Returned, len(s.Targets), len(s.Failed), len(s.Offline), len(s.Missing))
+}

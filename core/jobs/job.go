@@ -1,0 +1,293 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ptorbus/zester/core/bus"
+)
+
+const (
+	// grace is how long after a job's time is up returns are waited for that say just that.
+	grace       = 2 * time.Second
+	readTimeout = 5 * time.Second
+)
+
+// Job is a submitted job as its submitter sees it. What is lost on the way, when the connection
+// breaks for a while, is read from the record and the stream of returns.
+type Job struct {
+	ID string
+
+	client *Client
+	req    Request
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	events chan Event
+	msgs   chan bus.Msg
+	stops  []func()
+	again  chan struct{} // connected anew: something may have been missed
+
+	addressed bool
+	waiting   map[string]bool // targets that have not returned
+	acked     map[string]bool
+	summary   Summary
+}
+
+func newJob(ctx context.Context, c *Client, r Request) *Job {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return &Job{
+		ID: r.JID, client: c, req: r, ctx: ctx, cancel: cancel,
+		events: make(chan Event, 256), msgs: make(chan bus.Msg, 1024), again: make(chan struct{}, 1),
+		waiting: map[string]bool{}, acked: map[string]bool{},
+		summary: Summary{JID: r.JID},
+	}
+}
+
+// Events gives what happens, and closes when all waited-for targets have returned, the time
+// is up, the request is refused or the context ends.
+func (j *Job) Events() <-chan Event { return j.events }
+
+// Summary is what became of the job. Call it when Events has closed.
+func (j *Job) Summary() *Summary { return &j.summary }
+
+// Wait hands each event to f, which may be nil, and returns the summary.
+func (j *Job) Wait(f func(Event)) *Summary {
+	for e := range j.events {
+		if f != nil {
+			f(e)
+		}
+	}
+	return &j.summary
+}
+
+func (j *Job) listen() error {
+	c := j.client.Conn
+	sub, err := c.Subscribe(bus.JobAll(j.ID), func(m bus.Msg) {
+		select {
+		case j.msgs <- m:
+		case <-j.ctx.Done():
+		}
+	})
+	if err != nil {
+		return err
+	}
+	j.stops = append(j.stops, sub.Stop, c.OnConnect(func() { signal(j.again) }))
+	ctx, cancel := context.WithTimeout(j.ctx, submitTimeout)
+	defer cancel()
+	if err := c.Flush(ctx); err != nil {
+		j.stop()
+		return fmt.Errorf("nats does not answer: %w", err)
+	}
+	return nil
+}
+
+func (j *Job) stop() {
+	j.cancel(nil)
+	for _, stop := range j.stops {
+		stop()
+	}
+}
+
+func (j *Job) run() {
+	defer close(j.events)
+	defer j.stop()
+	deadline := time.NewTimer(j.req.Timeout)
+	defer deadline.Stop()
+	pause := j.client.queuedAfter()
+	check := time.NewTimer(pause)
+	defer check.Stop()
+	late := false
+	for !j.complete() {
+		select {
+		case m := <-j.msgs:
+			j.message(m)
+		case <-j.again:
+			j.catchUp()
+		case <-check.C:
+			j.catchUp()
+			pause = min(2*pause, time.Minute)
+			check.Reset(pause)
+		case <-deadline.C:
+			err := j.catchUp()
+			if !late && j.someAcked() {
+				late = true
+				deadline.Reset(grace)
+				continue
+			}
+			j.summary.Err = err
+			j.conclude()
+			return
+		case <-j.ctx.Done():
+			j.summary.Err = context.Cause(j.ctx)
+			j.conclude()
+			return
+		}
+	}
+	j.conclude()
+}
+
+func (j *Job) complete() bool {
+	return j.summary.Refused != "" || j.addressed && len(j.waiting) == 0
+}
+
+func (j *Job) someAcked() bool {
+	for peel := range j.waiting {
+		if j.acked[peel] {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *Job) conclude() {
+	j.summary.Queued = !j.addressed && j.summary.Refused == "" && j.summary.Err == nil
+	for _, peel := range j.summary.Targets {
+		if j.waiting[peel] {
+			j.summary.Silent = append(j.summary.Silent, Silent{peel, j.acked[peel]})
+		}
+	}
+}
+
+func (j *Job) emit(e Event) {
+	select {
+	case j.events <- e:
+	case <-j.ctx.Done():
+	}
+}
+
+// message handles what came on the job's subjects.
+func (j *Job) message(m bus.Msg) {
+	if m.Subject == bus.JobNotes(j.ID) {
+		j.note(m.Data)
+		return
+	}
+	_, kind, peel, ok := bus.ParseJobSubject(m.Subject)
+	if !ok {
+		return
+	}
+	if !j.addressed {
+		// The masters write the record before they address anybody, so this peel is in it or
+		// speaks out of turn.
+		if j.catchUp(); !j.addressed {
+			return
+		}
+	}
+	switch {
+	case !j.waiting[peel]:
+	case kind == "return":
+		j.returned(m.Subject, m.Data)
+	case !j.acked[peel]:
+		j.acked[peel] = true
+		j.emit(Acked{peel})
+	}
+}
+
+func (j *Job) note(data []byte) {
+	var n Note
+	if err := bus.Unmarshal(data, &n); err != nil {
+		j.client.log().Warn("a master's note cannot be read", "job", j.ID, "error", err)
+		return
+	}
+	switch {
+	case j.addressed || j.summary.Refused != "":
+	case n.Error != "":
+		j.refuse(n.Error)
+	case n.Stored:
+		j.catchUp()
+	default:
+		j.address(n.Targets, n.Offline, n.Missing)
+	}
+}
+
+func (j *Job) refuse(reason string) {
+	j.summary.Refused = reason
+	j.emit(Refused{reason})
+}
+
+func (j *Job) address(targets, offline, missing []string) {
+	j.addressed = true
+	for _, peel := range targets {
+		j.waiting[peel] = true
+	}
+	j.summary.Targets, j.summary.Offline, j.summary.Missing = targets, offline, missing
+	j.emit(Addressed{targets, offline, missing})
+}
+
+// returned takes a return of a peel that is waited for; the first counts.
+func (j *Job) returned(subject string, data []byte) {
+	r, err := DecodeReturn(subject, data)
+	if err != nil {
+		_, _, peel, _ := bus.ParseJobSubject(subject)
+		r = Return{JID: j.ID, Peel: peel, Function: j.req.Function, Retcode: 1, Error: err.Error()}
+	}
+	delete(j.waiting, r.Peel)
+	j.summary.Returned++
+	if r.Failed() {
+		j.summary.Failed = append(j.summary.Failed, r.Peel)
+	}
+	j.emit(r)
+}
+
+// catchUp reads what may have been missed.
+func (j *Job) catchUp() error {
+	ctx, cancel := context.WithTimeout(j.ctx, readTimeout)
+	defer cancel()
+	err := j.readRecord(ctx)
+	if err == nil {
+		err = j.readReturns(ctx)
+	}
+	if err != nil {
+		j.client.log().Warn("the job cannot be looked at", "job", j.ID, "error", err)
+	}
+	return err
+}
+
+func (j *Job) readRecord(ctx context.Context) error {
+	if j.addressed {
+		return nil
+	}
+	record, _, err := LoadRecord(ctx, j.client.Conn, j.ID)
+	switch {
+	case errors.Is(err, ErrNoJob):
+		if !j.summary.Queued {
+			j.summary.Queued = true
+			j.emit(Queued{})
+		}
+		return nil
+	case err != nil:
+		return err
+	case record.State == StateRefused:
+		j.refuse(record.Error)
+	default:
+		j.address(record.Targets, record.Offline, record.Missing)
+	}
+	return nil
+}
+
+// readReturns looks for stored returns of peels that are waited for. The names come first:
+// mostly there is nothing new, and returns can be large.
+func (j *Job) readReturns(ctx context.Context) error {
+	if len(j.waiting) == 0 {
+		return nil
+	}
+	stored, err := j.client.Conn.StreamSubjects(ctx, bus.StreamReturns, bus.Returns(j.ID))
+	if err != nil {
+		return err
+	}
+	news := false
+	for subject := range stored {
+		_, _, peel, ok := bus.ParseJobSubject(subject)
+		news = news || ok && j.waiting[peel]
+	}
+	if !news {
+		return nil
+	}
+	return j.client.Conn.StreamMessages(ctx, bus.StreamReturns, bus.Returns(j.ID), func(subject string, data []byte, _ time.Time) error {
+		if _, _, peel, ok := bus.ParseJobSubject(subject); ok && j.waiting[peel] {
+			j.returned(subject, data)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,74 @@
+package jobs
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// runnerMeters counts a peel's jobs.
+type runnerMeters struct {
+	set         *metrics.Set
+	running     *atomic.Int64
+	busy        *metrics.Counter
+	redelivered *metrics.Counter
+	sent        *metrics.Counter
+	unsent      *metrics.Counter
+}
+
+func newRunnerMeters(set *metrics.Set, j *journal) runnerMeters {
+	if set == nil {
+		set = metrics.NewSet()
+	}
+	m := runnerMeters{
+		set:         set,
+		running:     new(atomic.Int64),
+		busy:        set.GetOrCreateCounter("zester_peel_jobs_busy_total"),
+		redelivered: set.GetOrCreateCounter("zester_peel_commands_redelivered_total"),
+		sent:        set.GetOrCreateCounter("zester_peel_returns_sent_total"),
+		unsent:      set.GetOrCreateCounter("zester_peel_return_attempts_failed_total"),
+	}
+	set.GetOrCreateGauge("zester_peel_jobs_running", func() float64 { return float64(m.running.Load()) })
+	set.GetOrCreateGauge("zester_peel_outbox_returns", func() float64 { return float64(j.depth()) })
+	return m
+}
+
+func (m runnerMeters) refused(kind string) {
+	m.set.GetOrCreateCounter(fmt.Sprintf("zester_peel_commands_refused_total{reason=%q}", kind)).Inc()
+}
+
+func (m runnerMeters) returned(success bool) {
+	m.set.GetOrCreateCounter(fmt.Sprintf("zester_peel_jobs_total{success=%q}", fmt.Sprint(success))).Inc()
+}
+
+// dispatcherMeters counts a master's jobs.
+type dispatcherMeters struct {
+	set       *metrics.Set
+	takeovers *metrics.Counter
+	commands  *metrics.Counter
+	resent    *metrics.Counter
+	dispatch  *metrics.Histogram
+}
+
+func newDispatcherMeters(set *metrics.Set, open func() int) dispatcherMeters {
+	if set == nil {
+		set = metrics.NewSet()
+	}
+	set.GetOrCreateGauge("zester_jobs_open", func() float64 { return float64(open()) })
+	return dispatcherMeters{
+		set:       set,
+		takeovers: set.GetOrCreateCounter("zester_jobs_taken_over_total"),
+		commands:  set.GetOrCreateCounter("zester_commands_sent_total"),
+		resent:    set.GetOrCreateCounter("zester_commands_resent_total"),
+		dispatch:  set.GetOrCreateHistogram("zester_job_dispatch_seconds"),
+	}
+}
+
+func (m dispatcherMeters) requests(verdict string) *metrics.Counter {
+	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_job_requests_total{verdict=%q}", verdict))
+}
+
+func (m dispatcherMeters) closed(complete bool) *metrics.Counter {
+	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_jobs_closed_total{complete=%q}", fmt.Sprint(complete)))
+}

@@ -1,0 +1,157 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/keys"
+)
+
+// maxReturn bounds an encoded return, below the stream's message size and the usual max_payload of 1 MiB.
+const maxReturn = 1<<20 - 16<<10
+
+// outcome is how a job ended.
+type outcome struct {
+	value   any
+	retcode int
+	err     error
+	reason  Reason
+}
+
+// perform runs a job to its return.
+func (r *running) perform(t *task) {
+	defer r.done(t)
+	if t.ctx.Err() != nil {
+		r.settle(t, r.neverStarted(t))
+		return
+	}
+	t.started = time.Now()
+	r.meters.running.Add(1)
+	o := r.execute(t)
+	r.meters.running.Add(-1)
+	r.settle(t, o)
+}
+
+func (r *running) neverStarted(t *task) outcome {
+	if errors.Is(context.Cause(t.ctx), errStopping) {
+		return outcome{reason: ReasonInterrupted, retcode: 1, err: errors.New("not started: the peel stopped while the job was waiting for its turn")}
+	}
+	return outcome{reason: ReasonTimeout, retcode: 1, err: fmt.Errorf("not started: the job's time of %s was up before its turn came", t.limit())}
+}
+
+// limit is how long the job may take.
+func (t *task) limit() time.Duration { return t.cmd.Expires.Sub(t.cmd.Issued).Round(time.Millisecond) }
+
+// execute calls the function. A panic in it is the function's failure, not the peel's.
+func (r *running) execute(t *task) (o outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.Log.Error("a function panicked", "job", t.cmd.JID, "function", t.cmd.Function, "panic", p, "stack", string(debug.Stack()))
+			o = outcome{reason: ReasonPanic, retcode: 1, err: fmt.Errorf("%s: fault in the function: %v", t.cmd.Function, p)}
+		}
+	}()
+	o.value, o.retcode, o.err = r.Executor.Execute(t.ctx, t.cmd)
+	if o.err == nil || t.ctx.Err() == nil {
+		return o
+	}
+	switch cause := context.Cause(t.ctx); {
+	case errors.Is(cause, errTimeUp):
+		o.reason, o.err = ReasonTimeout, fmt.Errorf("stopped when the job's time of %s was up: %w", t.limit(), o.err)
+	case errors.Is(cause, errStopping):
+		o.reason, o.err = ReasonInterrupted, fmt.Errorf("interrupted: the peel stopped: %w", o.err)
+	}
+	return o
+}
+
+// mutates asks the executor; what it cannot say counts as mutating.
+func (r *running) mutates(cmd keys.Command) (yes bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.Log.Error("a function panicked", "job", cmd.JID, "function", cmd.Function, "panic", p, "stack", string(debug.Stack()))
+			yes = true
+		}
+	}()
+	return r.Executor.Mutates(cmd)
+}
+
+// settle records a job's return and sends it on its way.
+func (r *running) settle(t *task, o outcome) {
+	ret := r.returnOf(t, o)
+	r.meters.returned(ret.Success)
+	data := r.encode(ret)
+	r.journal.end(ret.JID, data)
+	r.outbox.send(ret.JID, data)
+}
+
+func (r *running) returnOf(t *task, o outcome) Return {
+	ret := Return{JID: t.cmd.JID, Peel: r.ID, Function: t.cmd.Function, Success: o.err == nil && o.retcode == 0,
+		Retcode: o.retcode, Value: o.value, Reason: o.reason, Started: t.started}
+	if !t.started.IsZero() {
+		ret.Duration = time.Since(t.started)
+	}
+	if o.err != nil {
+		ret.Error = strings.ToValidUTF8(clip(o.err.Error(), 64<<10), "�")
+		if ret.Retcode == 0 {
+			ret.Retcode = 1
+		}
+	}
+	return ret
+}
+
+// encode makes a return's bytes, whatever its value is: one that cannot be encoded, is too large
+// or finds no room in the outbox is left out, and the return says so.
+func (r *running) encode(ret Return) []byte {
+	data, err := marshal(ret)
+	switch {
+	case err != nil:
+		r.cut(&ret, fmt.Sprintf("the value cannot be returned: %v", err))
+	case len(data) > maxReturn:
+		r.cut(&ret, fmt.Sprintf("the value is left out: the return has %d bytes and at most %d can be returned", len(data), maxReturn))
+	default:
+		if err := r.journal.room(len(data)); err == nil {
+			return data
+		}
+		r.cut(&ret, fmt.Sprintf("the value is left out: %v", r.journal.room(len(data))))
+		r.Log.Error("a return's value is dropped: too much waits to be sent", "job", ret.JID, "function", ret.Function, "bytes", len(data))
+	}
+	data, err = marshal(ret)
+	if err != nil { // plain strings and numbers are left
+		r.Log.Error("a return cannot be encoded", "job", ret.JID, "error", err)
+	}
+	return data
+}
+
+func (r *running) cut(ret *Return, why string) {
+	ret.Value, ret.Cut = nil, true
+	if ret.Error != "" {
+		why = ret.Error + "; " + why
+	}
+	ret.Error = why
+}
+
+// marshal guards against what a function may put into its value.
+func marshal(ret Return) (data []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return bus.Marshal(ret)
+}
+
+// clip keeps the beginning of a long text.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "..."
+}

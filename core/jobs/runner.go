@@ -1,0 +1,178 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/keys"
+)
+
+// Executor is what a Runner runs. Its methods are called concurrently.
+type Executor interface {
+	// Mutates says whether this call can change the host. Such calls run one at a time.
+	Mutates(cmd keys.Command) bool
+	// Execute runs the function until the context ends. An error makes the return a failed one;
+	// a value given with it is returned all the same, and so is the retcode, where 0 becomes 1.
+	Execute(ctx context.Context, cmd keys.Command) (value any, retcode int, err error)
+}
+
+// Runner is a peel's half of jobs: it takes commands, runs them and returns. Set the fields,
+// then call Run once.
+type Runner struct {
+	Conn          *bus.Conn
+	ID            string
+	AccountPublic string         // of the account that signs commands: the issuer of the peel's JWT
+	Verifier      *keys.Verifier // nil makes one of AccountPublic; peels of one process may share one
+	StateDir      string         // the journal is kept in jobs/ below it
+	Executor      Executor
+	Log           *slog.Logger
+	Metrics       *metrics.Set
+
+	// Concurrent is how many reading functions run at once, Queue how many jobs may wait, of
+	// each kind. 0 means 16 and 64.
+	Concurrent, Queue int
+	// StopWait is how long Run waits for functions whose context has ended. 0 means 5 s.
+	StopWait time.Duration
+}
+
+var (
+	errStopping = errors.New("the peel is stopping")
+	errTimeUp   = errors.New("the job's time is up")
+)
+
+// running is a Runner at work.
+type running struct {
+	Runner
+	journal *journal
+	outbox  *outbox
+	meters  runnerMeters
+	refusal quietLog
+	base    context.Context // of all functions
+	tasks   sync.WaitGroup
+	mutate  chan *task
+	reads   chan struct{} // a slot for each reading function that may run
+	waiting chan struct{} // a slot for each that may wait or run
+
+	gate   sync.RWMutex // held for reading while a command is taken
+	closed bool
+}
+
+// Run takes commands until the context ends; then it ends what runs, whose returns say so, and
+// comes back. It works without a connection too: returns wait on disk for it. Errors are of
+// the state directory and the account's key, before anything has started.
+func (r Runner) Run(ctx context.Context) error {
+	run := &running{Runner: r}
+	if err := run.prepare(); err != nil {
+		return err
+	}
+	j, interrupted, err := openJournal(filepath.Join(r.StateDir, "jobs"), run.Log)
+	if err != nil {
+		return err
+	}
+	defer j.close()
+	base, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	run.journal, run.base = j, base
+	run.meters = newRunnerMeters(run.Metrics, j)
+	run.outbox = newOutbox(run.Conn, run.ID, j, run.Log, run.meters)
+	run.reportInterrupted(interrupted)
+
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	sending, stopSending := context.WithCancel(base)
+	defer stopSending()
+	loops.Go(func() { run.outbox.run(sending) })
+	loops.Go(func() { run.mutating(base) })
+	loops.Go(func() { run.tidying(sending) })
+	sub, err := run.Conn.Subscribe(bus.Command(run.ID), run.take)
+	if err != nil {
+		stop(err)
+		return err
+	}
+	<-ctx.Done()
+	sub.Stop()
+	run.gate.Lock()
+	run.closed = true
+	run.gate.Unlock()
+	stop(errStopping)
+	run.finish()
+	return nil
+}
+
+func (r *running) prepare() error {
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	if r.Concurrent <= 0 {
+		r.Concurrent = 16
+	}
+	if r.Queue <= 0 {
+		r.Queue = 64
+	}
+	if r.StopWait <= 0 {
+		r.StopWait = 5 * time.Second
+	}
+	r.reads = make(chan struct{}, r.Concurrent)
+	r.waiting = make(chan struct{}, r.Concurrent+r.Queue)
+	r.mutate = make(chan *task, r.Queue)
+	r.refusal = quietLog{every: 10 * time.Second}
+	if r.Verifier == nil {
+		v, err := keys.NewVerifier(r.AccountPublic)
+		if err != nil {
+			return fmt.Errorf("commands cannot be verified: %w", err)
+		}
+		r.Verifier = v
+	}
+	return bus.CheckPeelID(r.ID)
+}
+
+// reportInterrupted returns the jobs that had begun when the peel died. They are never run
+// again: how far they came is unknown.
+func (r *running) reportInterrupted(list []begun) {
+	for _, b := range list {
+		r.Log.Warn("a job was interrupted when the peel stopped: it is returned as such and not run again", "job", b.jid, "function", b.function)
+		r.settle(&task{cmd: keys.Command{JID: b.jid, Function: b.function}, started: b.at}, outcome{
+			reason: ReasonInterrupted, retcode: 1,
+			err: errors.New("interrupted: the peel stopped while the job was running or waiting to; how far it came is unknown, and it is not run again"),
+		})
+	}
+}
+
+func (r *running) tidying(ctx context.Context) {
+	t := time.NewTicker(time.Minute)
+	defer t.Stop()
+	for {
+		select {
+		case now := <-t.C:
+			r.journal.tidy(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// finish waits for the functions and gives their returns a moment to leave; what does not is
+// on disk.
+func (r *running) finish() {
+	ended := make(chan struct{})
+	go func() {
+		r.tasks.Wait()
+		close(ended)
+	}()
+	wait := time.NewTimer(r.StopWait)
+	defer wait.Stop()
+	select {
+	case <-ended:
+	case <-wait.C:
+		r.Log.Warn("functions do not stop: their jobs will be returned as interrupted")
+	}
+	r.outbox.flush(time.Second)
+}
