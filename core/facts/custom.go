@@ -3,6 +3,7 @@ package facts
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -100,6 +101,9 @@ func mapping(name string, data []byte) (map[string]any, error) {
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
+		if strings.HasSuffix(name, ".json") {
+			return nil, jsonError(name, data, err)
+		}
 		return nil, yamlError(name, err)
 	}
 	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
@@ -150,4 +154,14 @@ func yamlError(name string, err error) error {
 		}
 	}
 	return fmt.Errorf("%s: %s", name, text)
+}
+
+// jsonError prefers JSON's own complaint, whose place is exact.
+func jsonError(name string, data []byte, err error) error {
+	var syntax *json.SyntaxError
+	if !errors.As(json.Unmarshal(data, new(any)), &syntax) {
+		return yamlError(name, err)
+	}
+	line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+	return fmt.Errorf("%s:%d: %w", name, line, syntax)
 }

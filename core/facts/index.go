@@ -244,3 +244,14 @@ func (ix *Index) replace(n uint32, source target.Source, terms []pathValue) {
 	}
 	ix.peels[n].terms[source] = next
 }
+
+// Terms is how many different values at different paths are indexed, for a gauge.
+func (ix *Index) Terms() int {
+	ix.mu.RLock()
+	defer ix.mu.RUnlock()
+	n := 0
+	for i := range ix.columns {
+		n += len(ix.columns[i].terms) - len(ix.columns[i].free)
+	}
+	return n
+}

@@ -28,6 +28,7 @@ type Publisher struct {
 
 	refresh   sync.Mutex // one refresh at a time; of what follows
 	published string     // the hash of what the bus has; "" if that is not known
+	verified  bool       // since the connection was made
 	warned    string
 }
 
@@ -96,7 +97,7 @@ func (p *Publisher) republish(ctx context.Context) error {
 	}
 	p.refresh.Lock()
 	defer p.refresh.Unlock()
-	p.published = ""
+	p.verified = false
 	return p.publish(ctx, facts)
 }
 
@@ -112,12 +113,15 @@ func (p *Publisher) publish(ctx context.Context, facts map[string]any) error {
 		return nil
 	}
 	hash, key := Hash(facts), bus.Token(p.ID)
-	if p.published == "" {
+	if !p.verified {
 		stored, err := p.stored(ctx, key)
-		if err != nil {
+		switch {
+		case err == nil:
+			p.published = stored
+		case !errors.Is(err, bus.ErrPermission): // without the right to look, what it published itself must do
 			return err
 		}
-		p.published = stored
+		p.verified = true
 	}
 	if hash == p.published {
 		return nil
@@ -130,7 +134,7 @@ func (p *Publisher) publish(ctx context.Context, facts map[string]any) error {
 		return fmt.Errorf("facts: %d bytes, and masters take %d; make the custom facts smaller", len(data), MaxSize)
 	}
 	if _, err := p.Conn.Put(ctx, bus.BucketFacts, key, data); err != nil {
-		p.published = "" // it may have arrived or not
+		p.published, p.verified = "", false // it may have arrived or not
 		return err
 	}
 	p.published = hash

@@ -18,7 +18,11 @@ const runTimeout = 10 * time.Second
 
 // run returns the output of an executable. When its time is up it goes with all its children.
 func run(ctx context.Context, path string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, runTimeout)
+	return runFor(ctx, path, runTimeout)
+}
+
+func runFor(ctx context.Context, path string, timeout time.Duration) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var out, errs limited
 	out.cancel = cancel
@@ -34,26 +38,26 @@ func run(ctx context.Context, path string) ([]byte, error) {
 	case out.over:
 		return nil, fmt.Errorf("%s: more than %d bytes of output", path, MaxSize)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return nil, fmt.Errorf("%s: killed after %s; make it faster, or write a file from a timer", path, runTimeout)
+		return nil, fmt.Errorf("%s: killed after %s; make it faster, or write a file from a timer", path, timeout)
 	case errors.Is(err, exec.ErrWaitDelay):
 		// It has ended well, but what it left in the background holds the pipe.
 		return nil, fmt.Errorf("%s: it left a process behind that holds its output open; redirect that process's output", path)
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w%s", path, err, lastLine(errs.Bytes()))
+		return nil, fmt.Errorf("%s: %w%s", path, err, lastLine(errs.kept.Bytes()))
 	}
-	return out.Bytes(), nil
+	return out.kept.Bytes(), nil
 }
 
 // limited keeps no more of an output than facts can have.
 type limited struct {
-	bytes.Buffer
+	kept   bytes.Buffer
 	cancel func()
 	over   bool
 }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) <= MaxSize {
-		return l.Buffer.Write(p)
+	if l.kept.Len()+len(p) <= MaxSize {
+		return l.kept.Write(p)
 	}
 	if l.over = true; l.cancel != nil {
 		l.cancel()

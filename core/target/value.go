@@ -83,17 +83,24 @@ func splitValue(text string, compile func(s *split, pattern string) (int, string
 		for e := range strings.SplitSeq(s.path, ":") {
 			s.wild = s.wild || e == "*"
 		}
-		if at, msg := compile(&s, text[colon+1:]); msg == "" {
+		rest := text[colon+1:]
+		if faultAt, fault := compile(&s, rest); fault == "" {
 			splits = append(splits, s)
 		} else if len(splits) == 0 {
-			return nil, colon + 1 + at, msg
+			at, msg = colon+1+faultAt, fault
+			if !strings.HasPrefix(rest, "*:") { // a path element, and no regular expression
+				return nil, at, msg
+			}
 		}
 		from = colon + 1
 	}
-	if len(splits) == 0 {
-		return nil, len(text), want
+	switch {
+	case len(splits) > 0:
+		return splits, 0, ""
+	case msg != "":
+		return nil, at, msg
 	}
-	return splits, 0, ""
+	return nil, len(text), want
 }
 
 // compileRegexp anchors at the start only, as Salt does. prefix is literal text that every match starts with.
