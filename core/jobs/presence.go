@@ -225,3 +225,15 @@ func (p *Presence) remove(c connection) string {
 	delete(p.peels, id)
 	return id
 }
+
+// Peel gives a peel's connection; of several the newest counts.
+func (p *Presence) Peel(id string) (peel Peel, connected bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, c := range p.peels[id] {
+		if !connected || c.peel.Since.After(peel.Since) {
+			peel, connected = c.peel, true
+		}
+	}
+	return peel, connected
+}
