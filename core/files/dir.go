@@ -173,3 +173,21 @@ func (c *contextReader) Read(p []byte) (int, error) {
 	}
 	return c.r.Read(p)
 }
+
+// Names returns the paths of all files, sorted, without reading them.
+func (d Directory) Names(ctx context.Context) ([]string, error) {
+	root, err := openRoot(d.path)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	w, err := walk(ctx, root, func(string, string) {})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(w.files))
+	for i, f := range w.files {
+		out[i] = f.path
+	}
+	return out, nil
+}
