@@ -309,8 +309,13 @@ func (c *Conn) Errors() uint64 { return c.errors.Load() }
 // Reconnects is how often the connection was made anew.
 func (c *Conn) Reconnects() uint64 { return c.reconnects.Load() }
 
-// Flush waits until the server has taken everything sent so far.
-func (c *Conn) Flush(ctx context.Context) error { return c.nc.FlushWithContext(ctx) }
+// Flush waits until the server has taken everything sent so far: until the context ends, a
+// minute at most.
+func (c *Conn) Flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // nats.go insists on a deadline
+	defer cancel()
+	return c.nc.FlushWithContext(ctx)
+}
 
 // Reconnect drops the connection and makes it again, for a renewed JWT to count.
 func (c *Conn) Reconnect() error { return c.nc.ForceReconnect() }
