@@ -219,7 +219,8 @@ func printJoined(b *strings.Builder, kids []expr, sep string, own, outer int) {
 func printTerm(b *strings.Builder, prefix, text string) {
 	b.WriteString(prefix)
 	s := scanner{text: text + ")"}
-	if t, quoted := s.term(prefix == "E@" || prefix == "P@"); !quoted && t == text && text != "" && !(prefix == "" && isKeyword(text)) {
+	t, quoted := s.term(prefix == "E@" || prefix == "P@")
+	if !quoted && t == text && text != "" && (prefix != "" || !isKeyword(text)) {
 		b.WriteString(text)
 		return
 	}

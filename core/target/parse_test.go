@@ -73,6 +73,7 @@ func TestParseErrors(t *testing.T) {
 		{"web-[0-9", `target "web-[0-9": character 5: "[" without "]"; write [[] for the character itself`},
 		{"g@os:debian", `target "g@os:debian": character 1: unknown matcher "g@" (did you mean "G@"?)`},
 		{"J@os:debian", `target "J@os:debian": character 1: unknown matcher "J@"; there are E@ G@ I@ L@ N@ P@ S@`},
+		{`os:"red hat`, `target "os:\"red hat": character 4: " is not closed; a quote itself is written twice inside quotes`},
 		{"G@role", `target "G@role": character 7: expected fact:value, such as os:debian`},
 		{"G@:x", `target "G@:x": character 3: expected fact:value, such as os:debian`},
 		{"G@", `target "G@": character 3: expected G@key:value, such as G@os:debian`},

@@ -11,6 +11,7 @@ import (
 type scanner struct {
 	text string
 	pos  int
+	open bool // a quote is not closed; pos is at it
 }
 
 func (s *scanner) blanks() {
@@ -70,11 +71,14 @@ func (s *scanner) term(regexp bool) (text string, quoted bool) {
 		r, size := utf8.DecodeRuneInString(s.text[s.pos:])
 		switch {
 		case start && (r == '"' || r == '\''):
-			if piece, ok := s.quoted(byte(r)); ok {
-				b.WriteString(piece)
-				quoted, start = true, false
-				continue
+			piece, ok := s.quoted(byte(r))
+			if !ok {
+				s.open = true
+				return "", true
 			}
+			b.WriteString(piece)
+			quoted, start = true, false
+			continue
 		case unicode.IsSpace(r), r == ')' && depth == 0:
 			return b.String(), quoted
 		case r == '(':

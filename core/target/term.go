@@ -24,6 +24,10 @@ func (p *parser) term() expr {
 		p.fail(at+offset, msg)
 		return nil
 	}
+	if p.s.open {
+		p.fail(p.s.pos, fmt.Sprintf("%s is not closed; a quote itself is written twice inside quotes", p.s.text[p.s.pos:p.s.pos+1]))
+		return nil
+	}
 	if text == "" {
 		return fail(0, fmt.Sprintf("expected %s", wanted(prefix)))
 	}
