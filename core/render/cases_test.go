@@ -1,0 +1,108 @@
+package render_test
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ptorbus/zester/core/render"
+)
+
+// files is a tree held in memory.
+type files map[string]string
+
+func (f files) Load(_ context.Context, path string) ([]byte, error) {
+	s, ok := f[path]
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return []byte(s), nil
+}
+
+type testCase struct {
+	Name          string
+	Template      string
+	Context       json.RawMessage
+	Expected      *string
+	ExpectedError string `json:"expected_error"`
+	Files         files
+	Strict        bool
+	Keep          bool `json:"keep_trailing_newline"`
+}
+
+func loadCases(t testing.TB, path string) []testCase {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []testCase
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Fatalf("%s holds no cases", path)
+	}
+	return cases
+}
+
+// contextVars decodes the variables of a case, keeping the order of keys.
+func contextVars(t testing.TB, raw json.RawMessage) map[string]any {
+	t.Helper()
+	vars := map[string]any{}
+	if len(raw) == 0 {
+		return vars
+	}
+	v, err := render.DecodeJSON(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, x := range v.(*render.Dict).All() {
+		vars[k.(string)] = x
+	}
+	return vars
+}
+
+func (c testCase) engine() *render.Engine {
+	opts := render.Options{Loader: c.Files, KeepTrailingNewline: c.Keep, Undefined: render.Lenient}
+	if c.Strict {
+		opts.Undefined = render.Strict
+	}
+	return render.New(opts)
+}
+
+// TestCases holds the engine to what Jinja2 3.1 prints.
+func TestCases(t *testing.T) {
+	for _, c := range loadCases(t, "../../testdata/render/cases.json") {
+		t.Run(c.Name, func(t *testing.T) {
+			got, err := c.engine().Render(t.Context(), "main", []byte(c.Template), contextVars(t, c.Context))
+			if c.ExpectedError != "" {
+				if err == nil {
+					t.Fatalf("%s\ngot %q, want an error like %s", c.Template, got, c.ExpectedError)
+				}
+				checkError(t, err, c.ExpectedError)
+				return
+			}
+			if err != nil {
+				t.Fatalf("%s\n%v", c.Template, err)
+			}
+			if got != *c.Expected {
+				t.Errorf("%s\ngot  %q\nwant %q", c.Template, got, *c.Expected)
+			}
+		})
+	}
+}
+
+// checkError asks that an error speaks of the quoted names Jinja2's speaks of.
+func checkError(t *testing.T, err error, want string) {
+	t.Helper()
+	parts := strings.Split(want, "'")
+	for i := 1; i < len(parts); i += 2 {
+		if !strings.Contains(err.Error(), parts[i]) {
+			t.Errorf("error %q does not name %q of %q", err, parts[i], want)
+		}
+	}
+}

@@ -1,0 +1,427 @@
+package render
+
+// expr is a compiled expression.
+type expr interface {
+	eval(f *frame) any
+}
+
+type literal struct{ v any }
+
+func (e *literal) eval(*frame) any { return e.v }
+
+// ref is a variable's place: so many frames out, in that slot.
+type ref struct{ hops, slot int }
+
+// nameExpr reads a variable: the frames that may hold it, innermost first, then
+// the template's context.
+type nameExpr struct {
+	pos  int32
+	name string
+	refs []ref
+	at   *scope // where it was written, until names are resolved
+}
+
+func (e *nameExpr) eval(f *frame) any {
+	if v := e.find(f); v != missing {
+		return v
+	}
+	f.r.pos = e.pos
+	return f.r.undefinedName(e.name)
+}
+
+func (e *nameExpr) find(f *frame) any {
+	for _, ref := range e.refs {
+		fr := f
+		for range ref.hops {
+			fr = fr.outer
+		}
+		if v := fr.slots[ref.slot]; v != missing {
+			return v
+		}
+	}
+	return f.env.ctx.lookup(f.r, e.name)
+}
+
+type listExpr struct {
+	items []expr
+	tuple bool
+}
+
+func (e *listExpr) eval(f *frame) any {
+	items := make([]any, len(e.items))
+	for i, x := range e.items {
+		items[i] = x.eval(f)
+	}
+	if e.tuple {
+		return &Tuple{items: items}
+	}
+	return &List{items}
+}
+
+type dictExpr struct {
+	pos        int32
+	keys, vals []expr
+}
+
+func (e *dictExpr) eval(f *frame) any {
+	d := &Dict{}
+	if len(e.keys) > 0 {
+		d.entries = make([]entry, 0, len(e.keys))
+	}
+	for i, k := range e.keys {
+		key := k.eval(f)
+		val := e.vals[i].eval(f)
+		f.r.pos = e.pos
+		d.put(key, val)
+	}
+	return d
+}
+
+type condExpr struct {
+	pos              int32
+	test, yes, else_ expr
+}
+
+func (e *condExpr) eval(f *frame) any {
+	t := e.test.eval(f)
+	f.r.pos = e.pos
+	if truth(t) {
+		return e.yes.eval(f)
+	}
+	if e.else_ != nil {
+		return e.else_.eval(f)
+	}
+	return f.r.undefinedHint("the inline if-expression evaluated to false and no else section was defined.")
+}
+
+type andExpr struct {
+	pos         int32
+	left, right expr
+}
+
+func (e *andExpr) eval(f *frame) any {
+	v := e.left.eval(f)
+	f.r.pos = e.pos
+	if !truth(v) {
+		return v
+	}
+	return e.right.eval(f)
+}
+
+type orExpr struct {
+	pos         int32
+	left, right expr
+}
+
+func (e *orExpr) eval(f *frame) any {
+	v := e.left.eval(f)
+	f.r.pos = e.pos
+	if truth(v) {
+		return v
+	}
+	return e.right.eval(f)
+}
+
+type notExpr struct {
+	pos int32
+	x   expr
+}
+
+func (e *notExpr) eval(f *frame) any {
+	v := e.x.eval(f)
+	f.r.pos = e.pos
+	return !truth(v)
+}
+
+// compareExpr is a chain of comparisons: a < b <= c.
+type compareExpr struct {
+	first expr
+	rest  []operand
+}
+
+type operand struct {
+	pos int32
+	op  string
+	x   expr
+}
+
+func (e *compareExpr) eval(f *frame) any {
+	left := e.first.eval(f)
+	for i := range e.rest {
+		o := &e.rest[i]
+		right := o.x.eval(f)
+		f.r.pos = o.pos
+		if !compare(o.op, left, right) {
+			return false
+		}
+		left = right
+	}
+	return true
+}
+
+func compare(op string, a, b any) bool {
+	switch op {
+	case "==":
+		return equal(a, b)
+	case "!=":
+		return !equal(a, b)
+	case "in":
+		return contains(b, a)
+	case "not in":
+		return !contains(b, a)
+	}
+	return ordered(op, a, b)
+}
+
+type binaryExpr struct {
+	pos         int32
+	op          string
+	left, right expr
+}
+
+func (e *binaryExpr) eval(f *frame) any {
+	a := e.left.eval(f)
+	b := e.right.eval(f)
+	f.r.pos = e.pos
+	return binary(e.op, a, b)
+}
+
+// joinExpr is a ~ b ~ c.
+type joinExpr struct {
+	pos   int32
+	parts []expr
+}
+
+func (e *joinExpr) eval(f *frame) any {
+	base := len(f.r.scratch)
+	for _, p := range e.parts {
+		v := p.eval(f)
+		f.r.pos = e.pos
+		f.r.scratch = appendStr(f.r.scratch, v)
+		checkText(len(f.r.scratch))
+	}
+	s := string(f.r.scratch[base:])
+	f.r.scratch = f.r.scratch[:base]
+	return s
+}
+
+type unaryExpr struct {
+	pos   int32
+	minus bool
+	x     expr
+}
+
+func (e *unaryExpr) eval(f *frame) any {
+	v := e.x.eval(f)
+	f.r.pos = e.pos
+	return negate(v, e.minus)
+}
+
+type attrExpr struct {
+	pos  int32
+	obj  expr
+	name string
+}
+
+func (e *attrExpr) eval(f *frame) any {
+	obj := e.obj.eval(f)
+	f.r.pos = e.pos
+	return f.getattr(obj, e.name)
+}
+
+type itemExpr struct {
+	pos      int32
+	obj, key expr
+}
+
+func (e *itemExpr) eval(f *frame) any {
+	obj := e.obj.eval(f)
+	key := e.key.eval(f)
+	f.r.pos = e.pos
+	return f.getitem(obj, key)
+}
+
+type sliceExpr struct {
+	pos               int32
+	obj               expr
+	start, stop, step expr // nil where left out
+}
+
+func (e *sliceExpr) eval(f *frame) any {
+	obj := e.obj.eval(f)
+	part := func(x expr) any {
+		if x == nil {
+			return nil
+		}
+		return x.eval(f)
+	}
+	start, stop, step := part(e.start), part(e.stop), part(e.step)
+	f.r.pos = e.pos
+	return sliceOf(obj, start, stop, step)
+}
+
+// callArgs are the arguments of a call as written.
+type callArgs struct {
+	pos         []expr
+	kwNames     []string
+	kwVals      []expr
+	star, star2 expr
+	constant    bool // pos are all literals and there is nothing else
+	values      []any
+}
+
+// eval evaluates the arguments. The caller gives the stack of arguments back
+// with release.
+func (c *callArgs) eval(f *frame) args {
+	if c.constant {
+		return args{pos: c.values}
+	}
+	r := f.r
+	base := len(r.stack)
+	for _, x := range c.pos {
+		v := x.eval(f)
+		r.stack = append(r.stack, v)
+	}
+	if c.star != nil {
+		v := c.star.eval(f)
+		it := iterOf(v)
+		if it == nil {
+			throw("TypeError", "argument after * must be an iterable, not %s", typeName(v))
+		}
+		r.stack = append(r.stack, drain(it)...)
+	}
+	a := args{pos: r.stack[base:len(r.stack):len(r.stack)]}
+	if len(c.kwNames) > 0 || c.star2 != nil {
+		a.kw = make([]kwarg, 0, len(c.kwNames)+4)
+		for i, name := range c.kwNames {
+			a.kw = append(a.kw, kwarg{name, c.kwVals[i].eval(f)})
+		}
+		if c.star2 != nil {
+			a.kw = spread(a.kw, c.star2.eval(f))
+		}
+	}
+	return a
+}
+
+// spread adds the arguments of **v.
+func spread(kw []kwarg, v any) []kwarg {
+	d, ok := v.(*Dict)
+	if l, isLookup := v.(*lookupValue); isLookup {
+		d, ok = l.dict()
+	}
+	if !ok {
+		refuseOperand(v)
+		throw("TypeError", "argument after ** must be a mapping, not %s", typeName(v))
+	}
+	for k, x := range d.All() {
+		name, ok := text(k)
+		if !ok {
+			throw("TypeError", "keywords must be strings")
+		}
+		for _, have := range kw {
+			if have.name == name {
+				throw("TypeError", "got multiple values for keyword argument '%s'", name)
+			}
+		}
+		kw = append(kw, kwarg{name, x})
+	}
+	return kw
+}
+
+type callExpr struct {
+	pos  int32
+	fn   expr
+	args callArgs
+}
+
+func (e *callExpr) eval(f *frame) any {
+	base := len(f.r.stack)
+	if at, ok := e.fn.(*attrExpr); ok {
+		obj := at.obj.eval(f)
+		if m := methodOf(obj, at.name); m != nil {
+			a := e.args.eval(f)
+			f.r.pos = at.pos
+			v := m(f, obj, a)
+			f.r.stack = f.r.stack[:base]
+			return v
+		}
+		f.r.pos = at.pos
+		fn := f.getattr(obj, at.name)
+		return e.invoke(f, fn, base)
+	}
+	return e.invoke(f, e.fn.eval(f), base)
+}
+
+func (e *callExpr) invoke(f *frame, fn any, base int) any {
+	if _, ok := fn.(*undefined); ok {
+		f.r.pos = e.pos
+		f.call(fn, args{})
+	}
+	a := e.args.eval(f)
+	f.r.pos = e.pos
+	v := f.call(fn, a)
+	f.r.stack = f.r.stack[:base]
+	return v
+}
+
+type filterExpr struct {
+	pos  int32
+	x    expr // nil: the captured body of a filter or set block
+	name string
+	fn   filterFunc // nil: unknown, an error when it is reached
+	args callArgs
+}
+
+func (e *filterExpr) eval(f *frame) any {
+	return e.apply(f, e.x.eval(f))
+}
+
+func (e *filterExpr) apply(f *frame, v any) any {
+	base := len(f.r.stack)
+	a := e.args.eval(f)
+	f.r.pos = e.pos
+	if e.fn == nil {
+		throw("TemplateRuntimeError", "%s", noFilter(e.name))
+	}
+	v = e.fn(f, v, a)
+	f.r.stack = f.r.stack[:base]
+	return v
+}
+
+type testExpr struct {
+	pos    int32
+	x      expr
+	name   string
+	negate bool
+	fn     testFunc
+	args   callArgs
+}
+
+func (e *testExpr) eval(f *frame) any {
+	v := e.x.eval(f)
+	base := len(f.r.stack)
+	a := e.args.eval(f)
+	f.r.pos = e.pos
+	if e.fn == nil {
+		throw("TemplateRuntimeError", "%s", noTest(e.name))
+	}
+	ok := e.fn(f, v, a)
+	f.r.stack = f.r.stack[:base]
+	return ok != e.negate
+}
+
+// appendStr appends str(v).
+func appendStr(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case string:
+		return append(b, v...)
+	case markup:
+		return append(b, v...)
+	case *undefined:
+		v.refuse()
+		return b
+	case *moduleValue:
+		return append(b, v.body...)
+	}
+	return appendRepr(b, v, 0, nil)
+}

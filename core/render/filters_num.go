@@ -1,0 +1,226 @@
+package render
+
+import (
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+)
+
+func filterAbs(_ *frame, v any, a args) any {
+	a.none("abs")
+	switch x := v.(type) {
+	case int64:
+		if x >= 0 {
+			return x
+		}
+		return negate(x, true)
+	case float64:
+		return math.Abs(x)
+	case bool:
+		return negate(x, false)
+	case *big.Int:
+		return normal(new(big.Int).Abs(x))
+	}
+	refuseOperand(v)
+	throw("TypeError", "bad operand type for abs(): '%s'", typeName(v))
+	return nil
+}
+
+// toInt is int(v) where Python can make one.
+func toInt(v any, base int) (any, bool) {
+	switch x := v.(type) {
+	case int64, *big.Int, bool:
+		return negate(x, false), true
+	case float64:
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return nil, false
+		}
+		return normal(truncated(x)), true
+	}
+	s, ok := text(v)
+	if !ok {
+		return nil, false
+	}
+	return parseInt(s, base)
+}
+
+// parseInt is int(s, base).
+func parseInt(s string, base int) (any, bool) {
+	s = strings.TrimFunc(s, isSpace)
+	sign := ""
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		sign, s = s[:1], s[1:]
+	}
+	if len(s) > 2 && s[0] == '0' {
+		prefix := map[byte]int{'x': 16, 'o': 8, 'b': 2}[s[1]|0x20]
+		if prefix != 0 && (prefix == base || base == 0) {
+			s, base = strings.TrimPrefix(s[2:], "_"), prefix
+		}
+	}
+	if base == 0 {
+		base = 10
+	}
+	if s == "" || s[0] == '_' || s[len(s)-1] == '_' || strings.Contains(s, "__") || s[0] == '+' || s[0] == '-' || len(s) > 40_000 {
+		return nil, false
+	}
+	b, ok := new(big.Int).SetString(sign+strings.ReplaceAll(s, "_", ""), base)
+	if !ok {
+		return nil, false
+	}
+	return normal(b), true
+}
+
+// toFloat is float(v) where Python can make one.
+func toFloat(v any) (float64, bool) {
+	if isNumber(v) {
+		return float(v), true
+	}
+	s, ok := text(v)
+	if !ok {
+		return 0, false
+	}
+	s = strings.ToLower(strings.TrimFunc(s, isSpace))
+	if strings.ContainsAny(s, "x_p") {
+		if strings.ContainsAny(s, "xp") || strings.HasPrefix(s, "_") || strings.HasSuffix(s, "_") || strings.Contains(s, "__") {
+			return 0, false
+		}
+		s = strings.ReplaceAll(s, "_", "")
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return 0, false
+	}
+	return f, true
+}
+
+func filterInt(_ *frame, v any, a args) any {
+	b := a.bind("int", 0, "default", "base")
+	refuseUndefined(v)
+	base := wantInt(or(b[1], int64(10)))
+	if base != 0 && (base < 2 || base > 36) {
+		return or(b[0], int64(0))
+	}
+	if n, ok := toInt(v, base); ok {
+		return n
+	}
+	if f, ok := toFloat(v); ok && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return normal(truncated(f))
+	}
+	return or(b[0], int64(0))
+}
+
+func filterFloat(_ *frame, v any, a args) any {
+	b := a.bind("float", 0, "default")
+	refuseUndefined(v)
+	if f, ok := toFloat(v); ok {
+		return f
+	}
+	return or(b[0], 0.0)
+}
+
+func filterRound(_ *frame, v any, a args) any {
+	b := a.bind("round", 0, "precision", "method")
+	precision := wantInt(or(b[0], int64(0)))
+	method := wantStr(or(b[1], "common"))
+	refuseOperand(v)
+	if !isNumber(v) {
+		throw("TypeError", "type %s doesn't define __round__ method", typeName(v))
+	}
+	switch method {
+	case "common":
+		return roundTo(v, precision)
+	case "ceil", "floor":
+		scale := math.Pow(10, float64(precision))
+		x := float(v) * scale
+		if method == "ceil" {
+			return math.Ceil(x) / scale
+		}
+		return math.Floor(x) / scale
+	}
+	throw("FilterArgumentError", "method must be common, ceil or floor")
+	return nil
+}
+
+// roundTo is round(v, precision): half to even, exactly.
+func roundTo(v any, precision int) any {
+	x, ok := v.(float64)
+	if !ok {
+		if precision >= 0 {
+			return negate(v, false)
+		}
+		n, _ := bigInt(v)
+		if -precision > 400 {
+			return int64(0)
+		}
+		unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-precision)), nil)
+		q, m := new(big.Int).DivMod(n, unit, new(big.Int))
+		if c := new(big.Int).Lsh(m, 1).Cmp(unit); c > 0 || c == 0 && q.Bit(0) == 1 {
+			q.Add(q, big.NewInt(1))
+		}
+		return normal(q.Mul(q, unit))
+	}
+	if math.IsNaN(x) || math.IsInf(x, 0) || precision > 300 {
+		return x
+	}
+	if precision >= 0 {
+		f, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'f', precision, 64), 64)
+		return f
+	}
+	if precision < -308 {
+		return math.Copysign(0, x)
+	}
+	scale := math.Pow(10, float64(-precision))
+	return math.RoundToEven(x/scale) * scale
+}
+
+func filterSum(f *frame, v any, a args) any {
+	b := a.bind("sum", 0, "attribute", "start")
+	get := f.attrGetter(or(b[0], nil), nil)
+	total := or(b[1], any(int64(0)))
+	if _, ok := text(total); ok {
+		throw("TypeError", "sum() can't sum strings [use ''.join(seq) instead]")
+	}
+	for _, x := range collect(v) {
+		total = binary("+", total, get(x))
+	}
+	return total
+}
+
+func filterFileSize(_ *frame, v any, a args) any {
+	b := a.bind("filesizeformat", 0, "binary")
+	size, ok := toFloat(v)
+	if !ok {
+		refuseOperand(v)
+		throw("ValueError", "could not convert string to float: %s", repr(v))
+	}
+	base, units := 1000.0, []string{"kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"}
+	if truth(or(b[0], false)) {
+		base, units = 1024, []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"}
+	}
+	if size == 1 {
+		return "1 Byte"
+	}
+	if size < base {
+		return fmt.Sprintf("%d Bytes", int64(size))
+	}
+	unit := base
+	for i, name := range units {
+		unit = math.Pow(base, float64(i+2))
+		if size < unit || i == len(units)-1 {
+			return fmt.Sprintf("%.1f %s", base*size/unit, name)
+		}
+	}
+	return nil
+}
+
+func filterRandom(f *frame, v any, a args) any {
+	a.none("random")
+	n := mustLen(v)
+	if n == 0 {
+		return f.r.undefinedHint("no random item, sequence was empty.")
+	}
+	return f.getitem(v, int64(rand.IntN(n)))
+}

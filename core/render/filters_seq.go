@@ -1,0 +1,420 @@
+package render
+
+import (
+	"strconv"
+	"strings"
+)
+
+// attrGetter makes the function that gets "a.b.0" from an element; nil gets the
+// element itself.
+func (f *frame) attrGetter(attribute any, post func(any) any) func(any) any {
+	parts := attrParts(attribute)
+	return f.partsGetter(parts, missing, post)
+}
+
+func attrParts(attribute any) []any {
+	switch at := attribute.(type) {
+	case nil:
+		return nil
+	case string, markup:
+		var parts []any
+		for _, p := range strings.Split(str(at), ".") {
+			if n, err := strconv.ParseInt(p, 10, 64); err == nil && isDigits(p) {
+				parts = append(parts, n)
+			} else {
+				parts = append(parts, p)
+			}
+		}
+		return parts
+	}
+	return []any{attribute}
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+func (f *frame) partsGetter(parts []any, dflt any, post func(any) any) func(any) any {
+	return func(x any) any {
+		for _, p := range parts {
+			x = f.getitem(x, p)
+			if _, ok := x.(*undefined); ok && dflt != missing {
+				x = dflt
+			}
+		}
+		if post != nil {
+			x = post(x)
+		}
+		return x
+	}
+}
+
+// foldCase is how elements compare when case is to be ignored.
+func foldCase(v any) any {
+	if s, ok := text(v); ok {
+		return lower(s)
+	}
+	return v
+}
+
+func caseOf(sensitive any) func(any) any {
+	if truth(sensitive) {
+		return nil
+	}
+	return foldCase
+}
+
+func filterFirst(f *frame, v any, a args) any {
+	a.none("first")
+	if x, ok := mustIter(v).next(); ok {
+		return x
+	}
+	return f.r.undefinedHint("no first item, sequence was empty.")
+}
+
+func filterLast(f *frame, v any, a args) any {
+	a.none("last")
+	refuseUndefined(v)
+	switch v.(type) {
+	case *iterValue:
+		throw("TypeError", "'%s' object is not reversible", typeName(v))
+	}
+	items := collect(v)
+	if len(items) == 0 {
+		return f.r.undefinedHint("no last item, sequence was empty.")
+	}
+	return items[len(items)-1]
+}
+
+func filterJoin(f *frame, v any, a args) any {
+	b := a.bind("join", 0, "d", "attribute")
+	get := f.attrGetter(or(b[1], nil), nil)
+	sep := string(appendStr(nil, or(b[0], "")))
+	base := len(f.r.scratch)
+	it := mustIter(v)
+	for i := 0; ; i++ {
+		x, ok := it.next()
+		if !ok {
+			break
+		}
+		if i > 0 {
+			f.r.scratch = append(f.r.scratch, sep...)
+		}
+		f.r.scratch = appendStr(f.r.scratch, get(x))
+		checkText(len(f.r.scratch))
+	}
+	s := string(f.r.scratch[base:])
+	f.r.scratch = f.r.scratch[:base]
+	return s
+}
+
+func filterDictSort(_ *frame, v any, a args) any {
+	b := a.bind("dictsort", 0, "case_sensitive", "by", "reverse")
+	pos := 0
+	switch by := or(b[1], "key"); by {
+	case "key":
+	case "value":
+		pos = 1
+	default:
+		throw("FilterArgumentError", "you can only sort by either \"key\" or \"value\"")
+	}
+	items := collect(&view{wantDict(v), "dict_items"})
+	fold := caseOf(or(b[0], false))
+	sortItems(items, func(x any) any {
+		k := x.(*Tuple).items[pos]
+		if fold != nil {
+			k = fold(k)
+		}
+		return k
+	}, truth(or(b[2], false)))
+	return &List{items}
+}
+
+func filterSort(f *frame, v any, a args) any {
+	b := a.bind("sort", 0, "reverse", "case_sensitive", "attribute")
+	fold := caseOf(or(b[1], false))
+	items := collect(v)
+	key := func(x any) any {
+		if fold != nil {
+			return fold(x)
+		}
+		return x
+	}
+	if at := or(b[2], nil); at != nil {
+		var getters []func(any) any
+		if s, ok := text(at); ok {
+			for _, one := range strings.Split(s, ",") {
+				getters = append(getters, f.attrGetter(one, fold))
+			}
+		} else {
+			getters = append(getters, f.attrGetter(at, fold))
+		}
+		key = func(x any) any {
+			t := &Tuple{}
+			for _, g := range getters {
+				t.items = append(t.items, g(x))
+			}
+			return t
+		}
+	}
+	sortItems(items, key, truth(or(b[0], false)))
+	return &List{items}
+}
+
+func filterUnique(f *frame, v any, a args) any {
+	b := a.bind("unique", 0, "case_sensitive", "attribute")
+	get := f.attrGetter(or(b[1], nil), caseOf(or(b[0], false)))
+	seen := &Dict{}
+	it := mustIter(v)
+	return generator(func() (any, bool) {
+		for {
+			x, ok := it.next()
+			if !ok {
+				return nil, false
+			}
+			if k := get(x); seen.find(k) < 0 {
+				seen.put(k, nil)
+				return x, true
+			}
+		}
+	})
+}
+
+func filterExtreme(name, op string) filterFunc {
+	return func(f *frame, v any, a args) any {
+		b := a.bind(name, 0, "case_sensitive", "attribute")
+		key := f.attrGetter(or(b[1], nil), caseOf(or(b[0], false)))
+		var best, bestKey any
+		found := false
+		it := mustIter(v)
+		for {
+			x, ok := it.next()
+			if !ok {
+				break
+			}
+			k := key(x)
+			if !found || ordered(op, k, bestKey) {
+				best, bestKey, found = x, k, true
+			}
+		}
+		if !found {
+			return f.r.undefinedHint("no aggregated item, sequence was empty.")
+		}
+		return best
+	}
+}
+
+func filterReverse(_ *frame, v any, a args) any {
+	a.none("reverse")
+	if s, ok := text(v); ok {
+		r := []rune(s)
+		for i, j := 0, len(r)-1; i < j; i, j = i+1, j-1 {
+			r[i], r[j] = r[j], r[i]
+		}
+		return string(r)
+	}
+	items := collect(v)
+	i := len(items)
+	return &iterValue{"list_reverseiterator", iterFunc(func() (any, bool) {
+		if i == 0 {
+			return nil, false
+		}
+		i--
+		return items[i], true
+	})}
+}
+
+func filterBatch(_ *frame, v any, a args) any {
+	b := a.bind("batch", 1, "linecount", "fill_with")
+	size, fill := wantInt(b[0]), or(b[1], nil)
+	it := mustIter(v)
+	done := false
+	return generator(func() (any, bool) {
+		if done {
+			return nil, false
+		}
+		l := &List{}
+		for {
+			if len(l.items) == size && size > 0 {
+				return l, true
+			}
+			x, ok := it.next()
+			if !ok {
+				break
+			}
+			l.items = append(l.items, x)
+		}
+		done = true
+		if len(l.items) == 0 {
+			return nil, false
+		}
+		if fill != nil {
+			checkItems(size)
+			for len(l.items) < size {
+				l.items = append(l.items, fill)
+			}
+		}
+		return l, true
+	})
+}
+
+func filterSlice(_ *frame, v any, a args) any {
+	b := a.bind("slice", 1, "slices", "fill_with")
+	n, fill := wantInt(b[0]), or(b[1], nil)
+	items := collect(v)
+	if n == 0 {
+		throw("ZeroDivisionError", "integer division or modulo by zero")
+	}
+	each, extra := len(items)/max(n, 1), len(items)%max(n, 1)
+	i, start := 0, 0
+	return generator(func() (any, bool) {
+		if i >= n {
+			return nil, false
+		}
+		size := each
+		if i < extra {
+			size++
+		}
+		l := &List{append([]any{}, items[start:start+size]...)}
+		if fill != nil && i >= extra && extra > 0 {
+			l.items = append(l.items, fill)
+		}
+		start += size
+		i++
+		return l, true
+	})
+}
+
+func filterGroupBy(f *frame, v any, a args) any {
+	b := a.bind("groupby", 1, "attribute", "default", "case_sensitive")
+	fold := caseOf(or(b[2], false))
+	dflt := or(b[1], nil)
+	if dflt == nil {
+		dflt = missing
+	}
+	raw := f.partsGetter(attrParts(b[0]), dflt, nil)
+	key := func(x any) any {
+		if k := raw(x); fold != nil {
+			return fold(k)
+		} else {
+			return k
+		}
+	}
+	items := collect(v)
+	sortItems(items, key, false)
+	out := &List{}
+	var last any
+	for i, x := range items {
+		k := key(x)
+		if i == 0 || !equal(k, last) {
+			out.items = append(out.items, &group{grouper: raw(x), list: &List{}})
+			last = k
+		}
+		g := out.items[len(out.items)-1].(*group)
+		g.list.items = append(g.list.items, x)
+	}
+	for i, g := range out.items {
+		out.items[i] = g.(*group).tuple()
+	}
+	return out
+}
+
+// group is one result of groupby while it is gathered.
+type group struct {
+	grouper any
+	list    *List
+}
+
+func (g *group) tuple() any {
+	return &Tuple{items: []any{g.grouper, g.list}, names: []string{"grouper", "list"}}
+}
+
+// filterMap applies a filter, or gets an attribute, lazily.
+func filterMap(f *frame, v any, a args) any {
+	var fn func(any) any
+	if len(a.pos) == 0 && len(a.kw) > 0 {
+		b := a.bind("map", 0, "attribute", "default")
+		if b[0] == missing {
+			throw("FilterArgumentError", "unexpected keyword argument %s", repr(a.kw[0].name))
+		}
+		fn = f.partsGetter(attrParts(b[0]), or(b[1], missing), nil)
+	} else {
+		if len(a.pos) == 0 {
+			throw("FilterArgumentError", "map requires a filter argument")
+		}
+		name := wantStr(a.pos[0])
+		filter := filterByName(name)
+		if filter == nil {
+			throw("TemplateRuntimeError", "%s", noFilter(name))
+		}
+		rest := args{append([]any{}, a.pos[1:]...), a.kw}
+		fn = func(x any) any { return filter(f, x, rest) }
+	}
+	refuseUndefined(v)
+	it := mustIter(v)
+	return generator(func() (any, bool) {
+		x, ok := it.next()
+		if !ok {
+			return nil, false
+		}
+		return fn(x), true
+	})
+}
+
+// filterSelect is select, reject, selectattr and rejectattr, lazily.
+func filterSelect(want, byAttr bool) filterFunc {
+	return func(f *frame, v any, a args) any {
+		pos := a.pos
+		get := func(x any) any { return x }
+		if byAttr {
+			if len(pos) == 0 {
+				throw("FilterArgumentError", "missing parameter for attribute name")
+			}
+			get = f.attrGetter(pos[0], nil)
+			pos = pos[1:]
+		}
+		test := func(x any) bool { return truth(x) }
+		if len(pos) > 0 {
+			name := wantStr(pos[0])
+			fn := testByName(name)
+			if fn == nil {
+				throw("TemplateRuntimeError", "%s", noTest(name))
+			}
+			rest := args{append([]any{}, pos[1:]...), a.kw}
+			test = func(x any) bool { return fn(f, x, rest) }
+		}
+		refuseUndefined(v)
+		it := mustIter(v)
+		return generator(func() (any, bool) {
+			for {
+				x, ok := it.next()
+				if !ok {
+					return nil, false
+				}
+				if test(get(x)) == want {
+					return x, true
+				}
+			}
+		})
+	}
+}
+
+func filterAttr(f *frame, v any, a args) any {
+	name := wantStr(a.bind("attr", 1, "name")[0])
+	refuseOperand(v)
+	if strings.HasPrefix(name, "__") {
+		return f.r.unsafe(v, name)
+	}
+	if m := methodOf(v, name); m != nil {
+		return &method{v, name, m}
+	}
+	if at, ok := v.(attributer); ok {
+		if x, ok := at.attr(f, name); ok {
+			return x
+		}
+	}
+	if x, ok := property(v, name); ok {
+		return x
+	}
+	return f.r.undefinedAttr(v, name)
+}

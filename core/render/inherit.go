@@ -1,0 +1,143 @@
+package render
+
+import "github.com/nikolalohinski/gonja/v2/tokens"
+
+// blockDef is a block as written.
+type blockDef struct {
+	name     string
+	scope    *scope
+	body     []stmt
+	required bool
+	super    int // slot of super
+}
+
+type blockStmt struct {
+	node
+	pos    int32
+	def    *blockDef
+	scoped bool
+	at     *scope
+	top    bool
+}
+
+func (s *blockStmt) exec(f *frame) signal {
+	c := f.env.ctx
+	if s.top && c.extends != nil {
+		return goOn
+	}
+	f.r.pos = s.pos
+	var locals map[string]any
+	if s.scoped {
+		locals = f.locals(s.at)
+	}
+	f.r.block(c, s.def.name, 0, locals)
+	return goOn
+}
+
+// block renders the nth definition of a block, counted from the most derived.
+func (r *run) block(c *scopeCtx, name string, n int, locals map[string]any) {
+	b := c.blocks[name][n]
+	if b.def.required && n == 0 && len(c.blocks[name]) == 1 {
+		throw("TemplateRuntimeError", "required block %s is not filled", repr(name))
+	}
+	ctx := c
+	if locals != nil {
+		ctx = &scopeCtx{given: c.snapshot(locals), own: c.own, base: c.base, blocks: c.blocks}
+	}
+	r.visit(b.env, "block "+repr(name)+" placed at", func() {
+		muted := r.muted
+		r.muted = false
+		in := &frame{r: r, env: &env{b.env.tmpl, b.env.name, ctx}}
+		in.reset(b.def.scope)
+		if b.def.super >= 0 {
+			in.slots[b.def.super] = superOf(r, c, name, n)
+		}
+		in.run(b.def.body)
+		r.muted = muted
+	})
+}
+
+func superOf(r *run, c *scopeCtx, name string, n int) any {
+	if n+1 >= len(c.blocks[name]) {
+		return r.undefinedHint("there is no parent block called " + repr(name) + ".")
+	}
+	return &builtin{"super", func(f *frame, a args) any {
+		a.bind("super", 0)
+		return f.r.capture(func() { f.r.block(c, name, n+1, nil) })
+	}}
+}
+
+// selfValue is the variable self: the blocks as functions.
+type selfValue struct{ ctx *scopeCtx }
+
+func (*selfValue) typeName() string { return "TemplateReference" }
+
+func (s *selfValue) attr(_ *frame, name string) (any, bool) {
+	if len(s.ctx.blocks[name]) == 0 {
+		return nil, false
+	}
+	return &builtin{name, func(f *frame, a args) any {
+		a.bind(name, 0)
+		return f.r.capture(func() { f.r.block(s.ctx, name, 0, nil) })
+	}}, true
+}
+
+type extendsStmt struct {
+	node
+	pos int32
+	x   expr
+}
+
+func (s *extendsStmt) exec(f *frame) signal {
+	v := s.x.eval(f)
+	f.r.pos = s.pos
+	c := f.env.ctx
+	if c.extends != nil {
+		throw("TemplateRuntimeError", "extended multiple times")
+	}
+	t, name := f.load(v, "extended by")
+	c.extends = &env{t, name, c}
+	f.r.muted = true
+	return goOn
+}
+
+func parseBlock(c *compiler, t *tag) stmt {
+	name := t.expect(tokens.Name).Val
+	if c.tmpl.blocks[name] != nil {
+		failAt(t.pos, "block "+repr(name)+" defined twice")
+	}
+	def := &blockDef{name: name, scope: &scope{}, super: -1}
+	c.tmpl.blocks[name] = def
+	s := &blockStmt{pos: int32(t.pos), def: def, at: c.scope, top: c.scope == nil}
+	s.scoped = t.skipName("scoped")
+	def.required = t.skipName("required")
+	t.end()
+	if s.scoped {
+		for at := c.scope; at != nil; at = at.outer {
+			if at.loop != nil {
+				at.loop.extended = true
+			}
+		}
+	}
+	scope, loops := c.scope, c.loops
+	c.scope, c.loops = nil, 0
+	from := len(c.names)
+	body, end := t.inner(def.scope, "endblock")
+	c.scope, c.loops = scope, loops
+	def.body = body
+	for _, n := range c.names[from:] {
+		if n.name == "super" {
+			def.super = def.scope.declare("super")
+			break
+		}
+	}
+	end.skipName(name)
+	end.end()
+	return s
+}
+
+func parseExtends(_ *compiler, t *tag) stmt {
+	s := &extendsStmt{pos: int32(t.pos), x: t.expression()}
+	t.end()
+	return s
+}

@@ -1,0 +1,226 @@
+package render
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+func joinMethod(_ *frame, self any, a args) any {
+	sep := self.(string)
+	var b strings.Builder
+	for i, x := range collect(a.bind("join", 1, "iterable")[0]) {
+		s, ok := text(x)
+		if !ok {
+			refuseOperand(x)
+			throw("TypeError", "sequence item %d: expected str instance, %s found", i, typeName(x))
+		}
+		if i > 0 {
+			b.WriteString(sep)
+		}
+		b.WriteString(s)
+		checkText(b.Len())
+	}
+	return b.String()
+}
+
+func formatMethod(f *frame, self any, a args) any {
+	fm := &formatter{f: f, pos: a.pos, kw: a.kw}
+	return fm.format(self.(string), 0)
+}
+
+func formatMap(f *frame, self any, a args) any {
+	d := wantDict(a.bind("format_map", 1, "mapping")[0])
+	fm := &formatter{f: f}
+	for k, v := range d.All() {
+		fm.kw = append(fm.kw, kwarg{str(k), v})
+	}
+	return fm.format(self.(string), 0)
+}
+
+// substring cuts the part of s that start and end, in code points, leave, and tells
+// how many code points come before it; !ok means start is beyond the end.
+func substring(s string, start, end any) (part string, before int, ok bool) {
+	if start == nil && end == nil {
+		return s, 0, true
+	}
+	n := runeLen(s)
+	if start != nil && wantInt(start) > n {
+		return "", 0, false
+	}
+	lo, hi, _ := bounds(n, start, end, nil)
+	if lo > hi {
+		return "", lo, false
+	}
+	if n == len(s) {
+		return s[lo:hi], lo, true
+	}
+	return string([]rune(s)[lo:hi]), lo, true
+}
+
+func find(right, must bool) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		b := a.bind("find", 1, "sub", "start", "end")
+		sub := wantStr(b[0])
+		part, before, ok := substring(self.(string), or(b[1], nil), or(b[2], nil))
+		i := -1
+		if ok {
+			i = strings.Index(part, sub)
+			if right {
+				i = strings.LastIndex(part, sub)
+			}
+		}
+		if i < 0 {
+			if must {
+				throw("ValueError", "substring not found")
+			}
+			return int64(-1)
+		}
+		return int64(before + runeLen(part[:i]))
+	}
+}
+
+func countText(_ *frame, self any, a args) any {
+	b := a.bind("count", 1, "sub", "start", "end")
+	part, _, ok := substring(self.(string), or(b[1], nil), or(b[2], nil))
+	if !ok {
+		return int64(0)
+	}
+	return int64(strings.Count(part, wantStr(b[0])))
+}
+
+func affix(has func(s, affix string) bool) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		b := a.bind("startswith", 1, "prefix", "start", "end")
+		part, _, ok := substring(self.(string), or(b[1], nil), or(b[2], nil))
+		if !ok {
+			return false
+		}
+		t, isTuple := b[0].(*Tuple)
+		if !isTuple {
+			if _, ok := text(b[0]); !ok {
+				refuseOperand(b[0])
+				throw("TypeError", "first arg must be str or a tuple of str, not %s", typeName(b[0]))
+			}
+			return has(part, str(b[0]))
+		}
+		for _, x := range t.items {
+			if has(part, wantStr(x)) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func remove(trim func(s, affix string) string) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		return trim(self.(string), wantStr(a.bind("removeprefix", 1, "prefix")[0]))
+	}
+}
+
+func justify(align byte) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		b := a.bind("center", 1, "width", "fillchar")
+		fill := wantStr(or(b[1], " "))
+		if runeLen(fill) != 1 {
+			throw("TypeError", "the fill character must be exactly one character long")
+		}
+		if align == '^' {
+			return center(self.(string), wantInt(b[0]), fill)
+		}
+		return verb{width: checkWidth(wantInt(b[0])), fill: fill, align: align}.padText(self.(string), '<')
+	}
+}
+
+// center is str.center, which puts the odd blank by a rule of its own.
+func center(s string, width int, fill string) string {
+	n := checkWidth(width) - runeLen(s)
+	if n <= 0 {
+		return s
+	}
+	checkText(n * len(fill))
+	left := n/2 + n&width&1
+	return strings.Repeat(fill, left) + s + strings.Repeat(fill, n-left)
+}
+
+func zfill(_ *frame, self any, a args) any {
+	s := self.(string)
+	n := checkWidth(wantInt(a.bind("zfill", 1, "width")[0])) - runeLen(s)
+	if n <= 0 {
+		return s
+	}
+	sign := ""
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		sign, s = s[:1], s[1:]
+	}
+	return sign + strings.Repeat("0", n) + s
+}
+
+func expandTabs(_ *frame, self any, a args) any {
+	size := checkWidth(wantInt(or(a.bind("expandtabs", 0, "tabsize")[0], int64(8))))
+	var b strings.Builder
+	col := 0
+	for _, r := range self.(string) {
+		switch r {
+		case '\t':
+			if size > 0 {
+				n := size - col%size
+				b.WriteString(strings.Repeat(" ", n))
+				col += n
+			}
+			checkText(b.Len())
+			continue
+		case '\n', '\r':
+			col = -1
+		}
+		b.WriteRune(r)
+		col++
+	}
+	return b.String()
+}
+
+func encode(_ *frame, self any, a args) any {
+	b := a.bind("encode", 0, "encoding", "errors")
+	s := self.(string)
+	switch strings.ToLower(strings.ReplaceAll(wantStr(or(b[0], "utf-8")), "_", "-")) {
+	case "utf-8", "utf8":
+		return []byte(s)
+	case "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1":
+		if ascii(s) {
+			return []byte(s)
+		}
+		if strings.HasSuffix(wantStr(b[0]), "ascii") {
+			throw("UnicodeEncodeError", "'ascii' codec can't encode all characters")
+		}
+		out := []byte{}
+		for _, r := range s {
+			if r > 0xff {
+				throw("UnicodeEncodeError", "'latin-1' codec can't encode all characters")
+			}
+			out = append(out, byte(r))
+		}
+		return out
+	}
+	throw("LookupError", "unknown encoding: %s", str(b[0]))
+	return nil
+}
+
+func translate(_ *frame, self any, a args) any {
+	d := wantDict(a.bind("translate", 1, "table")[0])
+	var b strings.Builder
+	for _, r := range self.(string) {
+		v, ok := d.get(int64(r))
+		switch {
+		case !ok:
+			b.WriteRune(r)
+		case v == nil:
+		default:
+			if n, isInt := integer(v); isInt && n >= 0 && n <= utf8.MaxRune {
+				b.WriteRune(rune(n))
+			} else {
+				b.WriteString(wantStr(v))
+			}
+		}
+	}
+	return b.String()
+}

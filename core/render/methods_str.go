@@ -1,0 +1,371 @@
+package render
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+)
+
+var strMethods map[string]methodFunc
+
+func init() {
+	strMethods = map[string]methodFunc{
+		"upper": textMethod(upper), "lower": textMethod(lower), "title": textMethod(title),
+		"capitalize": textMethod(capitalize), "swapcase": textMethod(swapCase),
+		"casefold": textMethod(func(s string) string { return cases.Fold().String(s) }),
+		"strip":    strip(true, true), "lstrip": strip(true, false), "rstrip": strip(false, true),
+		"split": split(false), "rsplit": split(true), "splitlines": splitLines,
+		"partition": partition(false), "rpartition": partition(true),
+		"replace": replace, "join": joinMethod, "format": formatMethod, "format_map": formatMap,
+		"find": find(false, false), "rfind": find(true, false), "index": find(false, true), "rindex": find(true, true),
+		"count": countText, "startswith": affix(strings.HasPrefix), "endswith": affix(strings.HasSuffix),
+		"removeprefix": remove(strings.TrimPrefix), "removesuffix": remove(strings.TrimSuffix),
+		"center": justify('^'), "ljust": justify('<'), "rjust": justify('>'), "zfill": zfill,
+		"expandtabs": expandTabs, "encode": encode, "translate": translate,
+		"isalpha": every(unicode.IsLetter), "isdigit": every(isDigit), "isdecimal": every(unicode.IsDigit),
+		"isnumeric": every(unicode.IsNumber), "isspace": every(isSpace),
+		"isalnum":     every(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
+		"isprintable": func(_ *frame, self any, a args) any { return printable(str(self)) },
+		"isascii":     func(_ *frame, self any, a args) any { return ascii(str(self)) },
+		"isupper":     func(_ *frame, self any, a args) any { return isUpper(str(self)) },
+		"islower":     func(_ *frame, self any, a args) any { return isLower(str(self)) },
+		"istitle":     func(_ *frame, self any, a args) any { return isTitle(str(self)) },
+		"isidentifier": func(_ *frame, self any, a args) any {
+			return isIdentifier(str(self))
+		},
+	}
+	for name, fn := range strMethods {
+		strMethods[name] = keepMarkup(fn)
+	}
+}
+
+// keepMarkup makes the methods of markup return markup.
+func keepMarkup(fn methodFunc) methodFunc {
+	return func(f *frame, self any, a args) any {
+		if _, ok := self.(markup); !ok {
+			return fn(f, self, a)
+		}
+		pos := make([]any, len(a.pos))
+		for i, v := range a.pos {
+			if s, ok := v.(string); ok {
+				v = escapeHTML(s)
+			}
+			pos[i] = v
+		}
+		v := fn(f, string(self.(markup)), args{pos, a.kw})
+		if s, ok := v.(string); ok {
+			return markup(s)
+		}
+		return v
+	}
+}
+
+func textMethod(fn func(string) string) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		a.none("str method")
+		return fn(self.(string))
+	}
+}
+
+func upper(s string) string {
+	if ascii(s) {
+		return strings.ToUpper(s)
+	}
+	return cases.Upper(language.Und).String(s)
+}
+
+func lower(s string) string {
+	if ascii(s) {
+		return strings.ToLower(s)
+	}
+	return cases.Lower(language.Und).String(s)
+}
+
+func cased(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
+
+func title(s string) string {
+	var b strings.Builder
+	prev := false
+	for _, r := range s {
+		if prev {
+			b.WriteString(lower(string(r)))
+		} else {
+			b.WriteRune(unicode.ToTitle(r))
+		}
+		prev = cased(r)
+	}
+	return b.String()
+}
+
+func capitalize(s string) string {
+	if s == "" {
+		return s
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToTitle(r)) + lower(s[n:])
+}
+
+func swapCase(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsUpper(r) {
+			b.WriteString(lower(string(r)))
+		} else {
+			b.WriteString(upper(string(r)))
+		}
+	}
+	return b.String()
+}
+
+func isUpper(s string) bool {
+	any := false
+	for _, r := range s {
+		if unicode.IsLower(r) || unicode.IsTitle(r) {
+			return false
+		}
+		any = any || unicode.IsUpper(r)
+	}
+	return any
+}
+
+func isLower(s string) bool {
+	any := false
+	for _, r := range s {
+		if unicode.IsUpper(r) || unicode.IsTitle(r) {
+			return false
+		}
+		any = any || unicode.IsLower(r)
+	}
+	return any
+}
+
+func isTitle(s string) bool {
+	any, prev := false, false
+	for _, r := range s {
+		switch {
+		case unicode.IsUpper(r) || unicode.IsTitle(r):
+			if prev {
+				return false
+			}
+			any, prev = true, true
+		case unicode.IsLower(r):
+			if !prev {
+				return false
+			}
+			any = true
+		default:
+			prev = false
+		}
+	}
+	return any
+}
+
+func isDigit(r rune) bool {
+	return unicode.IsDigit(r) || r == '²' || r == '³' || r == '¹' || r >= '⁰' && r <= '₉' || r >= '①' && r <= '⑨'
+}
+
+func printable(s string) bool {
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func isIdentifier(s string) bool {
+	for i, r := range s {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r) && !unicode.IsMark(r)) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func every(is func(rune) bool) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		s := self.(string)
+		for _, r := range s {
+			if !is(r) {
+				return false
+			}
+		}
+		return s != ""
+	}
+}
+
+func strip(left, right bool) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		return stripText(self.(string), or(a.bind("strip", 0, "chars")[0], nil), left, right)
+	}
+}
+
+func stripText(s string, chars any, left, right bool) string {
+	in := isSpace
+	if chars != nil {
+		set := wantStr(chars)
+		in = func(r rune) bool { return strings.ContainsRune(set, r) }
+	}
+	if left {
+		s = strings.TrimLeftFunc(s, in)
+	}
+	if right {
+		s = strings.TrimRightFunc(s, in)
+	}
+	return s
+}
+
+func split(right bool) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		b := a.bind("split", 0, "sep", "maxsplit")
+		limit := wantInt(or(b[1], int64(-1)))
+		s := self.(string)
+		var parts []string
+		switch sep := or(b[0], nil); {
+		case sep == nil:
+			parts = splitSpace(s, limit, right)
+		case wantStr(sep) == "":
+			throw("ValueError", "empty separator")
+		case limit < 0:
+			parts = strings.Split(s, wantStr(sep))
+		case right:
+			parts = splitRight(s, wantStr(sep), limit)
+		default:
+			parts = strings.SplitN(s, wantStr(sep), limit+1)
+		}
+		return stringList(parts)
+	}
+}
+
+func stringList(parts []string) *List {
+	items := make([]any, len(parts))
+	for i, p := range parts {
+		items[i] = p
+	}
+	return &List{items}
+}
+
+func splitRight(s, sep string, limit int) []string {
+	var parts []string
+	for ; limit > 0; limit-- {
+		i := strings.LastIndex(s, sep)
+		if i < 0 {
+			break
+		}
+		parts = append(parts, s[i+len(sep):])
+		s = s[:i]
+	}
+	return reversed(append(parts, s))
+}
+
+func reversed(s []string) []string {
+	for i, j := 0, len(s)-1; i < j; i, j = i+1, j-1 {
+		s[i], s[j] = s[j], s[i]
+	}
+	return s
+}
+
+func splitSpace(s string, limit int, right bool) []string {
+	if limit < 0 {
+		return strings.FieldsFunc(s, isSpace)
+	}
+	var parts []string
+	if right {
+		for s = strings.TrimRightFunc(s, isSpace); s != ""; s = strings.TrimRightFunc(s, isSpace) {
+			i := strings.LastIndexFunc(s, isSpace)
+			if len(parts) == limit || i < 0 {
+				if len(parts) < limit || i >= 0 || limit >= len(parts) {
+					parts = append(parts, strings.TrimLeftFunc(s, func(r rune) bool { return i < 0 && isSpace(r) }))
+				}
+				break
+			}
+			_, n := utf8.DecodeRuneInString(s[i:])
+			parts = append(parts, s[i+n:])
+			s = s[:i]
+		}
+		return reversed(parts)
+	}
+	for s = strings.TrimLeftFunc(s, isSpace); s != ""; s = strings.TrimLeftFunc(s, isSpace) {
+		i := strings.IndexFunc(s, isSpace)
+		if len(parts) == limit || i < 0 {
+			parts = append(parts, s)
+			break
+		}
+		parts = append(parts, s[:i])
+		s = s[i:]
+	}
+	return parts
+}
+
+func splitLines(_ *frame, self any, a args) any {
+	keep := truth(or(a.bind("splitlines", 0, "keepends")[0], false))
+	return stringList(linesOf(self.(string), keep))
+}
+
+// linesOf is str.splitlines.
+func linesOf(s string, keep bool) []string {
+	var out []string
+	start := 0
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if !(r >= '\n' && r <= '\r' || r >= 0x1c && r <= 0x1e || r == 0x85 || r == 0x2028 || r == 0x2029) {
+			i += n
+			continue
+		}
+		if r == '\r' && strings.HasPrefix(s[i+1:], "\n") {
+			n++
+		}
+		end := i
+		if keep {
+			end = i + n
+		}
+		out = append(out, s[start:end])
+		i += n
+		start = i
+	}
+	if start < len(s) {
+		out = append(out, s[start:])
+	}
+	return out
+}
+
+func partition(right bool) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		s, sep := self.(string), wantStr(a.bind("partition", 1, "sep")[0])
+		if sep == "" {
+			throw("ValueError", "empty separator")
+		}
+		i := strings.Index(s, sep)
+		if right {
+			i = strings.LastIndex(s, sep)
+		}
+		switch {
+		case i >= 0:
+			return &Tuple{items: []any{s[:i], sep, s[i+len(sep):]}}
+		case right:
+			return &Tuple{items: []any{"", "", s}}
+		}
+		return &Tuple{items: []any{s, "", ""}}
+	}
+}
+
+func replace(_ *frame, self any, a args) any {
+	b := a.bind("replace", 2, "old", "new", "count")
+	return replaceText(self.(string), wantStr(b[0]), wantStr(b[1]), wantInt(or(b[2], int64(-1))))
+}
+
+func replaceText(s, old, new string, n int) string {
+	if grow := len(new) - len(old); grow > 0 {
+		times := strings.Count(s, old)
+		if n >= 0 {
+			times = min(times, n)
+		}
+		if times > 0 && grow > maxText/times {
+			checkText(-1)
+		}
+	}
+	return strings.Replace(s, old, new, n)
+}

@@ -1,0 +1,228 @@
+package render
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// loadAs reads the text of a load_yaml, load_json or load_text block or file.
+func loadAs(format string, v any) any {
+	s := str(v)
+	switch format {
+	case "yaml":
+		return loadYAML(s)
+	case "json":
+		out, err := DecodeJSON([]byte(s))
+		if err != nil {
+			throw("TemplateRuntimeError", "%s", err)
+		}
+		return out
+	}
+	return s
+}
+
+func loadYAML(s string) any {
+	v, err := DecodeYAML([]byte(s))
+	if err != nil {
+		throw("TemplateRuntimeError", "%s", err)
+	}
+	return v
+}
+
+// DecodeYAML reads one YAML document as Salt does: YAML 1.1 scalars, dates as
+// strings, a key given twice is an error. Mappings keep the order of their keys.
+func DecodeYAML(data []byte) (v any, err error) {
+	defer catch(&err)
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("yaml: %s", strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: "))
+	}
+	if len(doc.Content) == 0 {
+		return nil, nil
+	}
+	d := &yamlDecoder{budget: 1_000_000}
+	return d.value(doc.Content[0], 0), nil
+}
+
+type yamlDecoder struct{ budget int }
+
+func (d *yamlDecoder) value(n *yaml.Node, depth int) any {
+	if d.budget--; d.budget < 0 || depth > maxNesting {
+		throw("ValueError", "yaml: line %d: document too large or nested too deeply", n.Line)
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return d.value(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		l := &List{}
+		for _, c := range n.Content {
+			l.items = append(l.items, d.value(c, depth+1))
+		}
+		return l
+	case yaml.MappingNode:
+		return d.mapping(n, depth)
+	}
+	return yamlScalar(n)
+}
+
+func (d *yamlDecoder) mapping(n *yaml.Node, depth int) any {
+	out := &Dict{}
+	own := &Dict{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		if k.Tag == "!!merge" || k.Value == "<<" && k.Style == 0 && k.Kind == yaml.ScalarNode {
+			d.merge(out, v, depth)
+			continue
+		}
+		key := d.value(k, depth+1)
+		if l, ok := key.(*List); ok {
+			key = &Tuple{items: l.items}
+		}
+		if !hashable(key) {
+			throw("ValueError", "yaml: line %d: found unhashable key", k.Line)
+		}
+		if own.find(key) >= 0 {
+			throw("ValueError", "yaml: line %d: key %s is given twice", k.Line, repr(key))
+		}
+		own.put(key, nil)
+		out.put(key, d.value(v, depth+1))
+	}
+	return out
+}
+
+// merge takes over the keys of <<; what is already there stays.
+func (d *yamlDecoder) merge(out *Dict, n *yaml.Node, depth int) {
+	var from []any
+	switch v := d.value(n, depth+1).(type) {
+	case *Dict:
+		from = []any{v}
+	case *List:
+		from = v.items
+	}
+	for _, m := range from {
+		src, ok := m.(*Dict)
+		if !ok {
+			throw("ValueError", "yaml: line %d: << needs a mapping", n.Line)
+		}
+		for k, v := range src.All() {
+			if out.find(k) < 0 {
+				out.put(k, v)
+			}
+		}
+	}
+}
+
+func yamlScalar(n *yaml.Node) any {
+	plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	if n.Style&yaml.TaggedStyle != 0 {
+		switch n.Tag {
+		case "!!str":
+			return n.Value
+		case "!!binary":
+			b, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), ""))
+			if err != nil {
+				throw("ValueError", "yaml: line %d: failed to decode base64 data", n.Line)
+			}
+			return b
+		case "!!int", "!!float", "!!bool", "!!null":
+			if v := implicit(n.Value); v != any(n.Value) {
+				if i, ok := v.(int64); ok && n.Tag == "!!float" {
+					return float64(i)
+				}
+				return v
+			}
+			throw("ValueError", "yaml: line %d: %s is no %s", n.Line, repr(n.Value), n.Tag)
+		}
+		if strings.HasPrefix(n.Tag, "!") {
+			throw("ValueError", "yaml: line %d: could not determine a constructor for the tag %s", n.Line, repr(n.Tag))
+		}
+		return n.Value
+	}
+	if !plain {
+		return n.Value
+	}
+	return implicit(n.Value)
+}
+
+var (
+	yamlInt   = regexp.MustCompile(`^[-+]?(0b[01_]+|0[0-7_]+|(0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+|[1-9][0-9_]*(:[0-5]?[0-9])+)$`)
+	yamlFloat = regexp.MustCompile(`^([-+]?([0-9][0-9_]*)\.[0-9_]*([eE][-+][0-9]+)?|\.[0-9][0-9_]*([eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
+)
+
+// implicit resolves a plain scalar as YAML 1.1 does; a string is itself.
+func implicit(s string) any {
+	switch s {
+	case "", "~", "null", "Null", "NULL":
+		return nil
+	case "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON":
+		return true
+	case "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF":
+		return false
+	}
+	if c := s[0]; c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') {
+		return s
+	}
+	if yamlInt.MatchString(s) {
+		return yamlInteger(strings.ReplaceAll(s, "_", ""))
+	}
+	if yamlFloat.MatchString(s) {
+		return yamlReal(strings.ToLower(strings.ReplaceAll(s, "_", "")), s)
+	}
+	return s
+}
+
+func yamlInteger(s string) any {
+	negative := s[0] == '-'
+	s = strings.TrimLeft(s, "+-")
+	n := new(big.Int)
+	switch {
+	case strings.HasPrefix(s, "0b"):
+		n.SetString(s[2:], 2)
+	case strings.HasPrefix(s, "0x"):
+		n.SetString(s[2:], 16)
+	case strings.Contains(s, ":"):
+		for _, p := range strings.Split(s, ":") {
+			d, _ := new(big.Int).SetString(p, 10)
+			n.Add(n.Mul(n, big.NewInt(60)), d)
+		}
+	default: // Salt reads 0644 as 644
+		n.SetString("0"+s, 10)
+	}
+	if negative {
+		n.Neg(n)
+	}
+	return normal(n)
+}
+
+func yamlReal(s, raw string) any {
+	sign := 1.0
+	if s[0] == '-' {
+		sign = -1
+	}
+	s = strings.TrimLeft(s, "+-")
+	switch {
+	case s == ".inf":
+		return math.Inf(int(sign))
+	case s == ".nan":
+		return math.NaN()
+	case strings.Contains(s, ":"):
+		total := 0.0
+		for _, p := range strings.Split(s, ":") {
+			f, _ := strconv.ParseFloat(p, 64)
+			total = total*60 + f
+		}
+		return sign * total
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(f, 0) {
+		return raw
+	}
+	return sign * f
+}
