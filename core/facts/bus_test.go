@@ -254,8 +254,8 @@ func TestFollowRefuses(t *testing.T) {
 	// A client that loads by itself comes to the same result.
 	put(peel, "web-01", map[string]any{"n": many})
 	await(t, "refused", func() bool { return ix.Refused() == 5 })
-	loaded := facts.NewIndex()
-	if err := loaded.Load(t.Context(), srv.Operator(t, "alice")); err != nil {
+	loaded, err := facts.Load(t.Context(), srv.Operator(t, "alice"))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(loaded.IDs(), ix.IDs()) || loaded.Facts("web-02")["role"] != "web" || loaded.Facts("web-01") != nil || loaded.Refused() != 1 {

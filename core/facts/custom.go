@@ -121,7 +121,7 @@ func mapping(name string, data []byte) (map[string]any, error) {
 	for key, v := range facts {
 		facts[key] = bus.Plain(v)
 	}
-	if depthOf(facts, 1) > MaxDepth {
+	if deeper(facts, MaxDepth) {
 		return nil, fmt.Errorf("%s: nested deeper than %d", name, MaxDepth)
 	}
 	return facts, nil

@@ -30,16 +30,17 @@ func (ix *Index) Follow(ctx context.Context, conn *bus.Conn) error {
 // Ready is closed when Follow has brought in everything there was at its start.
 func (ix *Index) Ready() <-chan struct{} { return ix.ready }
 
-// Load brings in the facts of all peels once, for a client that finds no master to ask.
-func (ix *Index) Load(ctx context.Context, conn *bus.Conn) error {
+// Load returns an index of the facts that are on the bus now, for a client that finds no master to ask.
+func Load(ctx context.Context, conn *bus.Conn) (*Index, error) {
 	entries, err := conn.GetMany(ctx, bus.BucketFacts, ">")
 	if err != nil {
-		return fmt.Errorf("facts: %w", err)
+		return nil, fmt.Errorf("facts: %w", err)
 	}
+	ix := NewIndex()
 	for _, e := range entries {
 		ix.apply(e)
 	}
-	return nil
+	return ix, nil
 }
 
 // apply takes over one entry. A peel whose facts are refused stays known, without facts: what each master holds is

@@ -97,7 +97,7 @@ func (ix *Index) put(id string, facts map[string]any, data []byte) error {
 	if len(data) > MaxSize {
 		return fmt.Errorf("facts of %q: %d bytes; a peel can report %d", id, len(data), MaxSize)
 	}
-	terms, err := termsOf(facts)
+	terms, err := termsOf(facts, factLimits)
 	if err != nil {
 		return fmt.Errorf("facts of %q: %w", id, err)
 	}
@@ -115,7 +115,7 @@ func (ix *Index) PutSettings(id string, settings map[string]any) error {
 	if err := bus.CheckPeelID(id); err != nil {
 		return err
 	}
-	terms, err := termsOf(settings)
+	terms, err := termsOf(settings, settingLimits)
 	if err != nil {
 		return fmt.Errorf("settings of %q: %w", id, err)
 	}

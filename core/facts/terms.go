@@ -11,10 +11,19 @@ import (
 // pathValue is something a target can match.
 type pathValue struct{ path, value string }
 
+// limits bound what is indexed of one peel.
+type limits struct{ depth, terms int }
+
+var (
+	factLimits = limits{MaxDepth, MaxTerms}
+	// Settings come from the masters' own files, and are large where people keep everything in them.
+	settingLimits = limits{64, 1 << 18}
+)
+
 // termsOf returns the distinct terms of a set of facts or settings, within the limits.
-func termsOf(values map[string]any) ([]pathValue, error) {
-	if depth := depthOf(values, 1); depth > MaxDepth {
-		return nil, fmt.Errorf("nested deeper than %d", MaxDepth)
+func termsOf(values map[string]any, limit limits) ([]pathValue, error) {
+	if deeper(values, limit.depth) {
+		return nil, fmt.Errorf("nested deeper than %d", limit.depth)
 	}
 	var terms []pathValue
 	var long string
@@ -23,12 +32,12 @@ func termsOf(values map[string]any) ([]pathValue, error) {
 		total++
 		if len(path) > maxPath {
 			long = path
-		} else if total <= MaxTerms {
+		} else if total <= limit.terms {
 			terms = append(terms, pathValue{path, value})
 		}
 	})
-	if total > MaxTerms {
-		return nil, fmt.Errorf("%d values; there can be %d, keys of nested maps among them", total, MaxTerms)
+	if total > limit.terms {
+		return nil, fmt.Errorf("%d values; there can be %d, keys of nested maps among them", total, limit.terms)
 	}
 	if long != "" {
 		return nil, fmt.Errorf("the keys of %.40q... have %d bytes together; use %d at most", long, len(long), maxPath)
@@ -42,25 +51,23 @@ func termsOf(values map[string]any) ([]pathValue, error) {
 	return slices.Compact(terms), nil
 }
 
-// depthOf stops counting soon after the limit.
-func depthOf(v any, depth int) int {
-	if depth > MaxDepth {
-		return depth
-	}
-	deepest := depth
+// deeper reports whether maps and lists are in each other more than depth times.
+func deeper(v any, depth int) bool {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, child := range v {
-			deepest = max(deepest, depthOf(child, depth+1))
+			if depth == 0 || deeper(child, depth-1) {
+				return true
+			}
 		}
 	case []any:
 		for _, child := range v {
-			deepest = max(deepest, depthOf(child, depth+1))
+			if depth == 0 || deeper(child, depth-1) {
+				return true
+			}
 		}
-	default:
-		return depth - 1
 	}
-	return deepest
+	return false
 }
 
 // columns finds the peels that have a value at a path.
