@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -109,18 +110,42 @@ func (c *Conn) ensure(ctx context.Context, want jetstream.StreamConfig, replicas
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another master was faster
 			err = nil
 		}
-	case err == nil && !satisfied(have.CachedInfo().Config, want):
-		_, err = c.js.UpdateStream(ctx, want)
+	case err == nil:
+		if update := merged(have.CachedInfo().Config, want); !satisfied(have.CachedInfo().Config, update) {
+			_, err = c.js.UpdateStream(ctx, update)
+		}
 	}
 	return explainSetup(err)
 }
 
-// satisfied compares what Zester asks for and leaves alone what an administrator raised.
+// merged is what a stream is now with what Zester needs, less nothing an administrator has
+// raised or added.
+func merged(have, want jetstream.StreamConfig) jetstream.StreamConfig {
+	m := have
+	m.Subjects, m.MaxMsgsPerSubject, m.Discard, m.DiscardNewPerSubject = want.Subjects, want.MaxMsgsPerSubject, want.Discard, want.DiscardNewPerSubject
+	m.AllowRollup, m.SubjectDeleteMarkerTTL, m.AllowMsgTTL, m.AllowDirect = false, 0, want.AllowMsgTTL, want.AllowDirect
+	m.DenyDelete, m.RePublish = want.DenyDelete, want.RePublish
+	m.MaxBytes, m.MaxMsgs = larger(have.MaxBytes, want.MaxBytes), larger(have.MaxMsgs, want.MaxMsgs)
+	m.MaxMsgSize = int32(larger(int64(have.MaxMsgSize), int64(want.MaxMsgSize)))
+	m.Replicas = max(have.Replicas, want.Replicas)
+	return m
+}
+
+// larger compares limits, where the server's word for none is -1 and ours 0.
+func larger(have, want int64) int64 {
+	if have <= 0 || want <= 0 {
+		return -1
+	}
+	return max(have, want)
+}
+
 func satisfied(have, want jetstream.StreamConfig) bool {
-	return have.MaxBytes >= want.MaxBytes && have.MaxMsgSize >= want.MaxMsgSize && have.MaxMsgs >= want.MaxMsgs &&
-		have.Replicas >= want.Replicas && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject &&
-		have.DenyDelete == want.DenyDelete && !have.AllowRollup && have.AllowMsgTTL == want.AllowMsgTTL &&
-		(have.RePublish == nil) == (want.RePublish == nil) && have.Discard == want.Discard
+	return slices.Equal(have.Subjects, want.Subjects) && have.MaxMsgsPerSubject == want.MaxMsgsPerSubject &&
+		have.Discard == want.Discard && have.DiscardNewPerSubject == want.DiscardNewPerSubject &&
+		have.AllowRollup == want.AllowRollup && have.SubjectDeleteMarkerTTL == want.SubjectDeleteMarkerTTL &&
+		have.AllowMsgTTL == want.AllowMsgTTL && have.AllowDirect == want.AllowDirect && have.DenyDelete == want.DenyDelete &&
+		(have.RePublish == nil) == (want.RePublish == nil) && have.Replicas == want.Replicas &&
+		have.MaxBytes == want.MaxBytes && have.MaxMsgs == want.MaxMsgs && have.MaxMsgSize == want.MaxMsgSize
 }
 
 func explainSetup(err error) error {
