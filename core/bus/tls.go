@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -108,6 +109,8 @@ func explainConnect(o Options, err error) error {
 		return fmt.Errorf("%s: the server offers no TLS, which --nats-ca or a tls:// URL asks for", at)
 	case errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("%s: it refuses these credentials (%w): they may be of another cluster, expired or revoked", at, err)
+	case strings.Contains(err.Error(), "authentication timeout"): // nats.go has no name for it
+		return fmt.Errorf("%s: it took too long to check these credentials: they may be of another cluster, or the server is overloaded", at)
 	}
 	return fmt.Errorf("%s: %w", at, err)
 }

@@ -36,7 +36,9 @@ func (h *Hierarchy) Resolver(dir string) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "operator: %s\nsystem_account: %s\n\n", operator, h.system.public)
-	fmt.Fprintf(&b, "resolver {\n  type: full\n  dir: %s\n  allow_delete: false\n  interval: \"2m\"\n}\n\n", quote(dir))
+	// The timeout is of asking the other servers for an account nobody knows. It must end before
+	// the 2 s that a client has to authenticate, for the client to be told the right thing.
+	fmt.Fprintf(&b, "resolver {\n  type: full\n  dir: %s\n  allow_delete: false\n  interval: \"2m\"\n  timeout: \"1s\"\n}\n\n", quote(dir))
 	b.WriteString("resolver_preload {\n")
 	for _, a := range []struct {
 		name, public string
