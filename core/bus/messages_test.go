@@ -1,0 +1,223 @@
+package bus_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/server"
+)
+
+func TestRequests(t *testing.T) {
+	s := server.StartTest(t)
+	core, peel := s.Core(t), s.Peel(t, "p1")
+	ctx := t.Context()
+	ask := bus.Ask("p1", "hello")
+	if _, err := peel.Request(ctx, ask, nil); !errors.Is(err, bus.ErrNoResponders) || err.Error() != "zester.ask.p1.hello: nobody answers" {
+		t.Errorf("nobody there: %v", err)
+	}
+	type question struct {
+		Text string `msgpack:"text"`
+	}
+	sub, err := bus.Serve(core, bus.Ask("*", "hello"), "masters", func(_ context.Context, asker string, q question) (string, error) {
+		if q.Text == "" {
+			return "", errors.New("say\nsomething")
+		}
+		return asker + " says " + q.Text, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := core.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := bus.Call[string](ctx, peel, ask, question{"hi"}); err != nil || got != "p1 says hi" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	var remote *bus.RemoteError
+	if _, err := bus.Call[string](ctx, peel, ask, question{}); !errors.As(err, &remote) || remote.Text != "say something" {
+		t.Errorf("got %v", err)
+	}
+	sub.Stop()
+	if err := core.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := peel.Request(ctx, ask, nil); !errors.Is(err, bus.ErrNoResponders) {
+		t.Errorf("after Stop: %v", err)
+	}
+}
+
+func TestRequestMany(t *testing.T) {
+	s := server.StartTest(t)
+	core, alice := s.Core(t), s.Operator(t, "alice")
+	ctx := t.Context()
+	order := bus.Order("alice", "count")
+	if err := alice.RequestMany(ctx, order, nil, time.Millisecond, func([]byte) bool { return true }); !errors.Is(err, bus.ErrNoResponders) {
+		t.Errorf("nobody there: %v", err)
+	}
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := core.Subscribe(order, func(m bus.Msg) { m.Respond([]byte(name)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := core.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	err := alice.RequestMany(ctx, order, nil, time.Minute, func(data []byte) bool {
+		seen[string(data)] = true
+		return len(seen) < 3
+	})
+	if err != nil || len(seen) != 3 {
+		t.Errorf("%v, %v", seen, err)
+	}
+}
+
+// What the server refuses is reported at once, not as a timeout.
+func TestRefusalsAreErrors(t *testing.T) {
+	s := server.StartTest(t)
+	s.Core(t)
+	peel := s.Peel(t, "p1")
+	ctx := t.Context()
+	for name, f := range map[string]func() error{
+		"Get":     func() error { _, err := peel.Get(ctx, bus.BucketSettings, "p2"); return err },
+		"GetMany": func() error { _, err := peel.GetMany(ctx, bus.BucketFacts, ">"); return err },
+		"Put":     func() error { _, err := peel.Put(ctx, bus.BucketBasket, "p2.ip", nil); return err },
+		"Create":  func() error { _, err := peel.Create(ctx, bus.BucketBasket, "p2.ip", nil); return err },
+		"Delete":  func() error { return peel.Delete(ctx, bus.BucketBasket, "p2.ip") },
+		"Store":   func() error { return peel.Store(ctx, bus.Return("j", "p2"), nil) },
+		"Request": func() error { _, err := peel.Request(ctx, bus.Ask("p2", "q"), nil); return err },
+		"RequestMany": func() error {
+			return peel.RequestMany(ctx, bus.Ask("p2", "q"), nil, time.Hour, func([]byte) bool { return true })
+		},
+	} {
+		began := time.Now()
+		if err := f(); !errors.Is(err, bus.ErrPermission) || time.Since(began) > 5*time.Second {
+			t.Errorf("%s: %v after %s", name, err, time.Since(began))
+		}
+	}
+	if _, err := peel.Put(ctx, bus.BucketBasket, "p2.ip", nil); err == nil ||
+		err.Error() != `basket p2.ip: $KV.basket.p2.ip: these credentials have no right to send to "$kv.basket.p2.ip"` {
+		t.Errorf("got %v", err)
+	}
+	if peel.Errors() == 0 {
+		t.Error("no error was counted")
+	}
+	put(t, peel, bus.BucketBasket, "p1.ip", "still works")
+}
+
+func TestRequestEndsWithItsContext(t *testing.T) {
+	s := server.StartTest(t)
+	core, peel := s.Core(t), s.Peel(t, "p1")
+	asked := make(chan struct{})
+	if _, err := core.Subscribe(bus.Ask("p1", "slow"), func(bus.Msg) { close(asked) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := core.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := peel.Request(ctx, bus.Ask("p1", "slow"), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Work goes to one taker; what is put off comes again; a taker's failure to say is made good.
+func TestWork(t *testing.T) {
+	t.Parallel()
+	s := server.StartTest(t)
+	masters := []*bus.Conn{s.Core(t), s.Core(t)}
+	alice := s.Operator(t, "alice")
+	for _, id := range []string{"j1", "j2", "j2", "j3"} { // j2 is submitted again
+		if err := alice.StoreOnce(t.Context(), bus.Submit("alice"), id, []byte(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	type taken struct {
+		id      string
+		attempt uint64
+	}
+	took := make(chan taken, 100)
+	ended := make(chan error, len(masters))
+	for _, m := range masters {
+		go func() {
+			q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Second, Workers: 2}
+			ended <- m.Work(ctx, q, func(_ context.Context, w bus.Work) {
+				if bus.Submitter(w.Subject) != "alice" {
+					t.Errorf("from %s", w.Subject)
+				}
+				took <- taken{string(w.Data), w.Attempt}
+				switch {
+				case string(w.Data) == "j2" && w.Attempt == 1:
+					w.Later(time.Millisecond)
+				case string(w.Data) == "j3" && w.Attempt == 1:
+					w.Busy() // and no more: after AckWait another may have it
+				default:
+					w.Done()
+				}
+			})
+		}()
+	}
+	got := map[taken]int{}
+	for range 5 {
+		got[<-took]++
+	}
+	for _, want := range []taken{{"j1", 1}, {"j2", 1}, {"j2", 2}, {"j3", 1}, {"j3", 2}} {
+		if got[want] != 1 {
+			t.Errorf("%v taken %d times", want, got[want])
+		}
+	}
+	eventually(t, func() bool {
+		left, err := masters[0].StreamSubjects(t.Context(), bus.StreamSubmissions, ">")
+		return err == nil && len(left) == 0
+	})
+	cancel()
+	for range masters {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// One of two holders leads; when it lets go, or its bus is gone, the other does.
+func TestLease(t *testing.T) {
+	t.Parallel()
+	s := server.StartTest(t)
+	a, b := s.Core(t), s.Core(t)
+	leads := make(chan string, 10)
+	campaign := func(c *bus.Conn, name string) (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			c.Lease(ctx, "publisher", name, 2*time.Second, func(ctx context.Context) {
+				leads <- name
+				<-ctx.Done()
+			})
+		}()
+		return func() { cancel(); <-done }
+	}
+	stopA := campaign(a, "a")
+	if got := <-leads; got != "a" {
+		t.Fatalf("%s leads", got)
+	}
+	stopB := campaign(b, "b")
+	stopA() // lets go of it, so that b need not wait for it to expire
+	if got := <-leads; got != "b" {
+		t.Fatalf("%s leads", got)
+	}
+	stopA = campaign(a, "a")
+	b.Close() // b cannot say so
+	if got := <-leads; got != "a" {
+		t.Fatalf("%s leads", got)
+	}
+	stopA()
+	stopB()
+	if _, err := a.Get(t.Context(), bus.BucketLeases, "publisher"); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("the lease is still there: %v", err)
+	}
+}

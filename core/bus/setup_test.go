@@ -1,0 +1,117 @@
+package bus_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/server"
+)
+
+func jetStream(t *testing.T, s *server.TestServer) jetstream.JetStream {
+	t.Helper()
+	creds, err := s.Hierarchy.MasterCreds("inspector")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := nats.Connect(s.URL, nats.UserJWT(func() (string, error) { return creds.JWT, nil }, creds.Sign))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+func configs(t *testing.T, js jetstream.JetStream) map[string]jetstream.StreamConfig {
+	t.Helper()
+	all := map[string]jetstream.StreamConfig{}
+	streams := js.ListStreams(t.Context())
+	for info := range streams.Info() {
+		all[info.Config.Name] = info.Config
+	}
+	if streams.Err() != nil {
+		t.Fatal(streams.Err())
+	}
+	return all
+}
+
+// Masters that start at once agree; what they make is bounded, and nobody can roll it up.
+func TestSetup(t *testing.T) {
+	s := server.StartTest(t)
+	core := s.Core(t)
+	var all sync.WaitGroup
+	for range 4 {
+		c := s.Core(t)
+		all.Go(func() {
+			if err := c.Setup(t.Context(), 1); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	js := jetStream(t, s)
+	got := configs(t, js)
+	if len(got) != 12 {
+		t.Errorf("%d streams", len(got))
+	}
+	for name, c := range got {
+		if c.AllowRollup || c.MaxBytes <= 0 || c.MaxMsgSize <= 0 || c.Storage != jetstream.FileStorage || c.Replicas != 1 {
+			t.Errorf("%s: rollup %v, %d bytes, %d each, %d replicas", name, c.AllowRollup, c.MaxBytes, c.MaxMsgSize, c.Replicas)
+		}
+	}
+	// What an administrator has raised stays; what somebody has spoilt is mended.
+	facts, basket := got["KV_facts"], got["KV_basket"]
+	facts.MaxBytes *= 2
+	basket.AllowRollup = true
+	for _, c := range []jetstream.StreamConfig{facts, basket} {
+		if _, err := js.UpdateStream(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := core.Setup(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	after := configs(t, js)
+	if after["KV_facts"].MaxBytes != facts.MaxBytes || after["KV_basket"].AllowRollup {
+		t.Errorf("facts have %d bytes, basket allows rollups: %v", after["KV_facts"].MaxBytes, after["KV_basket"].AllowRollup)
+	}
+}
+
+// Three servers: everything is kept three times, and one of them may go.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	s := server.StartCluster(t, 3)
+	core, peel := s.Core(t), s.Peel(t, "p1")
+	for name, c := range configs(t, jetStream(t, s)) {
+		if c.Replicas != 3 {
+			t.Errorf("%s has %d replicas", name, c.Replicas)
+		}
+	}
+	put(t, peel, bus.BucketBasket, "p1.ip", "1")
+	w, err := core.Watch(t.Context(), bus.BucketBasket, ">")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w, "p1.ip=1", ".")
+	s.Servers[0].Shutdown()
+	eventually(t, func() bool {
+		_, err := peel.Put(t.Context(), bus.BucketBasket, "p1.ip", []byte("2"))
+		return err == nil
+	})
+	for e := range w.Entries() {
+		if string(e.Value) == "2" {
+			break
+		}
+	}
+	eventually(t, func() bool {
+		e, err := core.Get(t.Context(), bus.BucketBasket, "p1.ip")
+		return err == nil && string(e.Value) == "2"
+	})
+}
