@@ -143,7 +143,7 @@ func (c *compiler) expandNames(base chunk, d *decl, names *argument) {
 			overrides := own.(map[string]any)
 			for _, k := range sortedKeys(overrides) {
 				each.raw = slices.DeleteFunc(each.raw, func(a argument) bool { return a.key == k })
-				each.raw = append(each.raw, argument{k, overrides[k], names.pos})
+				each.raw = append(each.raw, argument{key: k, value: overrides[k], pos: names.pos})
 			}
 			item = key
 		}
@@ -184,7 +184,7 @@ func (c *compiler) inherit() {
 			for _, t := range list {
 				group, problem := index.find(t, user)
 				if problem != "" {
-					c.failAt(arg.pos, "%s of %q: %s", form, user.id, problem)
+					c.failAt(arg.entry(t.entry), "%s of %q: %s", form, user.id, problem)
 				}
 				for _, other := range group {
 					if form == "use" {
@@ -260,6 +260,7 @@ func (c *compiler) bindArg(ch *chunk, params map[string]*Param, arg *argument) {
 		v, err := param.Convert(arg.value)
 		if err != nil {
 			c.failAt(arg.pos, "%s of %q: %v", ch.fn.Name, ch.id, err)
+		} else if v == nil && param.Required {
 			return
 		}
 		if _, twice := ch.args[param.Name]; twice {

@@ -1,6 +1,7 @@
 package states
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"slices"
@@ -12,8 +13,9 @@ type compiler struct {
 	*Runner
 	ctx    context.Context
 	loaded map[string]bool
-	docs   []*document // included before including
-	blocks []*block    // in definition order
+	docs   []*document    // included before including
+	files  map[string]int // in the order in which they were read
+	blocks []*block       // in definition order
 	byID   map[string]*block
 	chunks []*chunk
 	params map[*Function]map[string]*Param
@@ -33,7 +35,8 @@ func (r *Runner) Compile(ctx context.Context, sls []string) (*Plan, error) {
 
 func (r *Runner) compiler(ctx context.Context) *compiler {
 	return &compiler{
-		Runner: r, ctx: ctx, loaded: map[string]bool{}, byID: map[string]*block{}, params: map[*Function]map[string]*Param{},
+		Runner: r, ctx: ctx, loaded: map[string]bool{}, files: map[string]int{}, byID: map[string]*block{},
+		params: map[*Function]map[string]*Param{},
 	}
 }
 
@@ -55,9 +58,17 @@ func (c *compiler) finish() (*Plan, error) {
 		order = c.sort()
 	}
 	if len(c.errors) > 0 {
-		return nil, &CompileError{Errors: c.errors}
+		return nil, c.problems()
 	}
 	return &Plan{opts: &c.opts, chunks: c.chunks, order: order, blocks: c.blocks}, nil
+}
+
+// problems is every mistake found, file by file.
+func (c *compiler) problems() *CompileError {
+	slices.SortStableFunc(c.errors, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(c.files[a.File], c.files[b.File]), cmp.Compare(a.Line, b.Line))
+	})
+	return &CompileError{Errors: c.errors}
 }
 
 func (c *compiler) fail(err *Error) { c.errors = append(c.errors, err) }
@@ -94,9 +105,13 @@ func (c *compiler) load(sls string, from pos) {
 	c.loaded[sls] = true
 	file, problem := c.read(c.ctx, sls, from)
 	if problem != nil {
+		if _, known := c.files[problem.File]; !known {
+			c.files[problem.File] = len(c.files)
+		}
 		c.fail(problem)
 		return
 	}
+	c.files[file.path] = len(c.files)
 	doc, problems := file.document()
 	file.root = nil
 	c.errors = append(c.errors, problems...)
@@ -202,11 +217,11 @@ func (b *block) extend(d *decl) {
 			before, wasList := old.value.([]any)
 			more, isList := arg.value.([]any)
 			if wasList && isList {
-				old.value = slices.Concat(before, more)
+				old.value, old.lines = slices.Concat(before, more), nil
 				continue
 			}
 		}
-		old.value, old.pos = arg.value, arg.pos
+		old.value, old.pos, old.lines = arg.value, arg.pos, arg.lines
 	}
 }
 

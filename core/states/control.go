@@ -247,7 +247,7 @@ func newRetry(value any) (*retry, string) {
 			return nil, fmt.Sprintf("has no option %q%s", key, didYouMean(key, []string{"attempts", "interval", "splay", "until"}))
 		}
 		if !isNumber || seconds < 0 || key == "attempts" && r.attempts < 1 {
-			return nil, fmt.Sprintf("%s takes a number, not %s", key, describe(v))
+			return nil, fmt.Sprintf("%s cannot be %s", key, describe(v))
 		}
 	}
 	return r, ""

@@ -15,7 +15,7 @@ func (r *run) inOrder(ctx context.Context) {
 	var finished map[*chunk]chan struct{}
 	var running sync.WaitGroup
 	slots := make(chan struct{}, sideways)
-	for _, c := range r.order {
+	for i, c := range r.order {
 		if finished != nil {
 			c.needs(func(other *chunk) bool {
 				if end := finished[other]; end != nil {
@@ -25,7 +25,7 @@ func (r *run) inOrder(ctx context.Context) {
 			})
 		}
 		if c.control == nil || !c.control.parallel {
-			r.step(ctx, c)
+			r.step(ctx, c, i+1)
 			continue
 		}
 		if finished == nil {
@@ -35,7 +35,7 @@ func (r *run) inOrder(ctx context.Context) {
 		finished[c] = end
 		slots <- struct{}{}
 		running.Go(func() {
-			r.step(ctx, c)
+			r.step(ctx, c, i+1)
 			close(end)
 			<-slots
 		})
@@ -79,6 +79,7 @@ type scheduler struct {
 	place   map[*chunk]int
 	busy    map[string]bool // mutex families in use
 	left    int
+	taken   int
 }
 
 func (s *scheduler) work(ctx context.Context) {
@@ -90,8 +91,10 @@ func (s *scheduler) work(ctx context.Context) {
 			s.wake.Wait()
 			continue
 		}
+		s.taken++
+		nth := s.taken
 		s.mu.Unlock()
-		s.step(ctx, c)
+		s.step(ctx, c, nth)
 		s.mu.Lock()
 		s.left--
 		delete(s.busy, c.fn.Mutex)

@@ -12,7 +12,7 @@ type index struct {
 	byModule map[string][]*chunk
 	bySLS    map[string][]*chunk
 	all      []*chunk
-	globs    map[target][]*chunk
+	globs    map[string][]*chunk // by the text of the target
 }
 
 type indexKey struct{ module, name string }
@@ -20,7 +20,7 @@ type indexKey struct{ module, name string }
 func newIndex(c *compiler) *index {
 	x := &index{
 		byName: make(map[indexKey][]*chunk, 2*len(c.chunks)), byID: make(map[string][]*chunk, len(c.chunks)),
-		byModule: map[string][]*chunk{}, bySLS: map[string][]*chunk{}, globs: map[target][]*chunk{}, all: c.chunks,
+		byModule: map[string][]*chunk{}, bySLS: map[string][]*chunk{}, globs: map[string][]*chunk{}, all: c.chunks,
 	}
 	for _, doc := range c.docs {
 		x.bySLS[doc.file.sls] = nil
@@ -86,7 +86,7 @@ func narrow(group []*chunk, function string) []*chunk {
 }
 
 func (x *index) glob(t target) ([]*chunk, bool) {
-	if group, known := x.globs[t]; known {
+	if group, known := x.globs[t.String()]; known {
 		return group, group != nil
 	}
 	from := x.all
@@ -101,7 +101,7 @@ func (x *index) glob(t target) ([]*chunk, bool) {
 		}
 	}
 	group = narrow(group, t.function)
-	x.globs[t] = group
+	x.globs[t.String()] = group
 	return group, group != nil
 }
 
@@ -146,7 +146,7 @@ func (c *compiler) link() {
 			for _, t := range list {
 				group, problem := x.find(t, ch)
 				if problem != "" {
-					c.failAt(arg.pos, "%s of %q: %s", arg.key, ch.id, problem)
+					c.failAt(arg.entry(t.entry), "%s of %q: %s", arg.key, ch.id, problem)
 					continue
 				}
 				if !form.reverse {

@@ -12,6 +12,16 @@ type argument struct {
 	key   string
 	value any
 	pos   pos
+	// lines are those of the entries of a requisite's list.
+	lines []int
+}
+
+// entry is the place of the nth entry of a list.
+func (a *argument) entry(n int) pos {
+	if n < len(a.lines) {
+		return pos{a.pos.file, a.lines[n]}
+	}
+	return a.pos
 }
 
 // decl is one module under an id: module, function and arguments.
@@ -262,9 +272,14 @@ func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
 				return failAt(keyNode, "argument %q of %s.%s under %q is given twice, first on line %d", key, d.module, d.function, id, old.pos.sourceLine())
 			}
 			old.value = slices.Concat(before, list)
+			old.lines = append(old.lines, entryLines(value)...)
 			return nil
 		}
-		d.args = append(d.args, argument{key, v, pos{p.file, keyNode.Line}})
+		arg := argument{key: key, value: v, pos: pos{p.file, keyNode.Line}}
+		if _, ok := requisiteKey(key); ok {
+			arg.lines = entryLines(value)
+		}
+		d.args = append(d.args, arg)
 		return nil
 	})
 	if err != nil {
@@ -272,4 +287,16 @@ func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
 		return false
 	}
 	return true
+}
+
+func entryLines(node *yaml.Node) []int {
+	node = resolve(node)
+	if node.Kind != yaml.SequenceNode {
+		return nil
+	}
+	lines := make([]int, len(node.Content))
+	for i, item := range node.Content {
+		lines[i] = item.Line
+	}
+	return lines
 }

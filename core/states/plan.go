@@ -1,5 +1,10 @@
 package states
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Plan is a compiled run. It is run once.
 type Plan struct {
 	opts   *Options
@@ -54,4 +59,44 @@ func (p *Plan) Low() []any {
 		})
 	}
 	return list
+}
+
+// absent is the place of a state that is not in the plan.
+const absent = -1
+
+// Only returns the part of the plan that is the states of one id and what they need. The plan itself is used up.
+func (p *Plan) Only(id string) (*Plan, error) {
+	keep := map[*chunk]bool{}
+	var visit func(*chunk) bool
+	visit = func(c *chunk) bool {
+		if !keep[c] {
+			keep[c] = true
+			c.needs(visit)
+		}
+		return true
+	}
+	var ids []string
+	for _, c := range p.chunks {
+		ids = append(ids, c.id)
+		if c.id == id {
+			visit(c)
+		}
+	}
+	if len(keep) == 0 {
+		return nil, fmt.Errorf("there is no id %q in these files%s", id, didYouMean(id, ids))
+	}
+	part := &Plan{opts: p.opts}
+	drop := func(c *chunk) bool { return !keep[c] }
+	part.chunks = slices.DeleteFunc(slices.Clone(p.chunks), drop)
+	part.order = slices.DeleteFunc(slices.Clone(p.order), drop)
+	part.blocks = slices.DeleteFunc(slices.Clone(p.blocks), func(b *block) bool {
+		return !slices.ContainsFunc(part.chunks, func(c *chunk) bool { return c.id == b.id })
+	})
+	for _, c := range p.chunks {
+		c.seq = absent
+	}
+	for i, c := range part.chunks {
+		c.seq = i
+	}
+	return part, nil
 }

@@ -1,9 +1,6 @@
 package states
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // StateResult is the result of one state of a run.
 type StateResult struct {
@@ -14,10 +11,9 @@ type StateResult struct {
 	Changes  map[string]any
 	Comment  string
 	Warnings []string
-	// Started is zero for a state that was not reached.
 	Started  time.Time
 	Duration time.Duration
-	// Run is the place in the order of execution, from 1; 0 if the state was not reached.
+	// Run is the place in the order of execution, from 1.
 	Run int
 	// Ran is false when requisites or conditions kept the function from running.
 	Ran bool
@@ -65,9 +61,9 @@ func (r Report) Changed() bool {
 //	  id, sls, function, name, comment  text
 //	  result    true, false or nil
 //	  changes   mapping; {diff: text} for file contents, {x: {old, new}} for attributes
-//	  started   RFC 3339 time in UTC, "" if the state was not reached
+//	  started   RFC 3339 time in UTC
 //	  duration  milliseconds, float
-//	  run       place in the order of execution, 0 if the state was not reached
+//	  run       place in the order of execution, from 1
 //	  ran       bool: whether the function was run at all
 //	  blocked   bool: failed only because of another state
 //	  warnings  list of text, left out when there are none
@@ -128,13 +124,6 @@ func (s *StateResult) Data() map[string]any {
 	return data
 }
 
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
-}
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-func (s *StateResult) label() string { return fmt.Sprintf("%s: %s", s.Function, s.ID) }

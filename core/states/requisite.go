@@ -50,6 +50,7 @@ func requisiteKey(name string) (requisiteForm, bool) {
 
 // target is one entry of a requisite's list.
 type target struct {
+	entry int // of the list
 	// module is empty for an id of any module, "sls" for a whole file. function is empty for any function.
 	module, function, name string
 }
@@ -71,17 +72,17 @@ func targets(value any) ([]target, string) {
 		return nil, "takes a list such as - file: name, not " + describe(value)
 	}
 	out := make([]target, 0, len(list))
-	for _, item := range list {
+	for i, item := range list {
 		switch item := item.(type) {
 		case string:
-			out = append(out, target{name: item})
+			out = append(out, target{entry: i, name: item})
 		case map[string]any:
 			for _, key := range sortedKeys(item) {
 				name, ok := text(item[key])
 				if !ok {
 					return nil, "takes a list such as - file: name, not - " + key + ": " + describe(item[key])
 				}
-				t := target{name: name.(string)}
+				t := target{entry: i, name: name.(string)}
 				if key != "id" {
 					t.module, t.function, _ = strings.Cut(key, ".")
 				}

@@ -11,11 +11,11 @@ import (
 // run is one walk over a plan.
 type run struct {
 	*Plan
-	mu      sync.Mutex // guards results and count while states run side by side
-	results []result   // by chunk.seq
-	count   int
-	stopped *chunk // the state whose failhard stopped the run
-	locks   map[string]*sync.Mutex
+	mu       sync.Mutex        // guards what is below while states run side by side
+	results  []result          // by chunk.seq
+	pretests map[*chunk]result // what the prereq of another state found of a chunk, where it failed
+	stopped  *chunk            // the state whose failhard stopped the run
+	locks    map[string]*sync.Mutex
 }
 
 // result of a chunk as requisites see it.
@@ -50,10 +50,11 @@ func (p *Plan) Run(ctx context.Context) Report {
 	return report
 }
 
-// step runs one chunk whose needs are done, and keeps its result.
-func (r *run) step(ctx context.Context, c *chunk) {
+// step runs one chunk whose needs are done, as the nth of the run, and keeps its result.
+func (r *run) step(ctx context.Context, c *chunk, nth int) {
 	started := time.Now()
 	res := r.evaluate(ctx, c)
+	res.Run = nth
 	res.Started, res.Duration = started, time.Since(started)
 	r.finish(c, res)
 }
@@ -66,12 +67,6 @@ func (r *run) finish(c *chunk, res result) {
 	res.done = true
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.count++
-	res.Run = r.count
-	if !res.Ran && res.Blocked && res.Started.IsZero() {
-		res.Run = 0
-		r.count--
-	}
 	r.results[c.seq] = res
 	if res.Outcome == Failed && !res.Blocked && r.stopped == nil && !r.opts.Test && c.failhard(r.opts) {
 		r.stopped = c
@@ -95,8 +90,13 @@ func (c *chunk) failhard(opts *Options) bool {
 	return opts.Failhard
 }
 
-// result returns what is known of a chunk that this one looks at.
-func (r *run) result(c *chunk) *result { return &r.results[c.seq] }
+// result returns what is known of a chunk: of one that is not in the plan, that it changed nothing.
+func (r *run) result(c *chunk) *result {
+	if c.seq == absent {
+		return &result{}
+	}
+	return &r.results[c.seq]
+}
 
 // evaluate decides by the requisites whether the function runs, and runs it.
 func (r *run) evaluate(ctx context.Context, c *chunk) result {
@@ -111,11 +111,14 @@ func (r *run) evaluate(ctx context.Context, c *chunk) result {
 	}
 	switch v.status {
 	case fails:
+		if res, ok := r.pretested(c); ok {
+			return res
+		}
 		return blocked("one or more requisites failed: " + strings.Join(v.failed, ", "))
 	case noOnchanges:
 		return skipped("not run: none of the onchanges states changed")
 	case noOnfail:
-		return skipped("not run: none of the onfail states failed")
+		return skipped("not run: the onfail states did not fail")
 	}
 	if pre := c.requisite(prereq); pre != nil {
 		if res, stop := r.pretest(ctx, c, pre); stop {
@@ -151,6 +154,12 @@ func (r *run) pretest(ctx context.Context, c *chunk, pre *requisite) (res result
 		found := r.call(ctx, t, nil, true)
 		switch {
 		case found.Outcome == Failed:
+			r.mu.Lock()
+			if r.pretests == nil {
+				r.pretests = map[*chunk]result{}
+			}
+			r.pretests[t] = found
+			r.mu.Unlock()
 			failed = append(failed, t.pos.file.sls+"."+t.id+" ("+found.Comment+")")
 		case found.Outcome == WouldChange || len(found.Changes) > 0:
 			wanted = true
@@ -164,6 +173,15 @@ func (r *run) pretest(ctx context.Context, c *chunk, pre *requisite) (res result
 		return skipped("not run: the prereq states would change nothing"), true
 	}
 	return result{}, false
+}
+
+// pretested returns the failure that the prereq of another state has met in c: that is why c does not run, not the
+// other state.
+func (r *run) pretested(c *chunk) (result, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res, ok := r.pretests[c]
+	return res, ok
 }
 
 // listeners reacts, after everything else, for the states that listen to one that changed: once each.
@@ -193,8 +211,7 @@ func (r *run) listeners(ctx context.Context) []StateResult {
 		}
 		res.Started, res.Duration = started, time.Since(started)
 		res.ID, res.SLS, res.Function, res.Name = "listener_"+c.id, c.pos.file.sls, c.fn.Name, c.name
-		r.count++
-		res.Run = r.count
+		res.Run = len(r.chunks) + len(out) + 1
 		if r.opts.Progress != nil {
 			r.opts.Progress(res.StateResult)
 		}

@@ -13,7 +13,7 @@ type Loader interface {
 // Lister is what a Loader may also be: with it includes and top files may use globs, and an unknown SLS is answered
 // with the nearest name.
 type Lister interface {
-	List(ctx context.Context) ([]string, error)
+	Names(ctx context.Context) ([]string, error)
 }
 
 // Renderer renders a template; name is for its errors.

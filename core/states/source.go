@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/render"
 )
 
 // slsFile is one SLS file as it was read.
@@ -87,7 +89,7 @@ func (r *Runner) slsNames(ctx context.Context) ([]string, error) {
 	if !ok {
 		return nil, nil
 	}
-	files, err := lister.List(ctx)
+	files, err := lister.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -159,8 +161,14 @@ func (r *Runner) renderFile(ctx context.Context, f *slsFile, source []byte) *Err
 	}
 	rendered, err := r.opts.Render.Render(ctx, f.path, source, f.vars)
 	if err != nil {
-		// The renderer's errors name file and line themselves.
-		return &Error{Msg: err.Error(), err: err}
+		problem := &Error{File: f.path, Msg: err.Error(), err: err}
+		var template *render.Error
+		if errors.As(err, &template) {
+			// It names file and line itself, of an imported file perhaps.
+			problem.File, problem.Line = template.Name, template.Line
+			problem.Msg = strings.TrimPrefix(problem.Msg, fmt.Sprintf("%s:%d: ", template.Name, template.Line))
+		}
+		return problem
 	}
 	f.rendered = rendered
 	return nil
@@ -194,7 +202,10 @@ func (f *slsFile) parse() *Error {
 		at := pos{file: f}
 		msg := err.Error()
 		if m := yamlLine.FindStringSubmatch(msg); m != nil {
-			at.line, _ = strconv.Atoi(m[1])
+			// The first line is the one that goes without a number.
+			if at.line, _ = strconv.Atoi(m[1]); at.line == 0 {
+				at.line = 1
+			}
 			msg = msg[len(m[0]):]
 		}
 		return at.errorf("%s%s", msg, f.context(at.line))

@@ -154,7 +154,7 @@ func (r *Runner) Single(ctx context.Context, function, name string, args map[str
 	at := pos{file: file}
 	d := &decl{module: module, function: fun, pos: at}
 	for _, key := range sortedKeys(args) {
-		d.args = append(d.args, argument{key, args[key], at})
+		d.args = append(d.args, argument{key: key, value: args[key], pos: at})
 	}
 	c := r.compiler(ctx)
 	c.docs = []*document{{file: file, blocks: []*block{{id: name, pos: at, decls: []*decl{d}}}}}
