@@ -20,7 +20,7 @@ type verdict struct {
 
 // tally counts the results of one requisite's targets.
 type tally struct {
-	failed, ran, changed, ok int
+	failed, changed, ok int
 	total                    int
 }
 

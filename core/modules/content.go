@@ -1,0 +1,326 @@
+package modules
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/ptorbus/zester/core/states"
+)
+
+// content is what a file should hold: in memory, or to be streamed.
+type content struct {
+	data []byte
+	open func() (io.ReadCloser, error) // nil for data
+	// mode of a local source, for mode: keep.
+	mode fs.FileMode
+}
+
+func (c *content) reader() (io.ReadCloser, error) {
+	if c.open != nil {
+		return c.open()
+	}
+	return io.NopCloser(bytes.NewReader(c.data)), nil
+}
+
+const blockSize = 64 << 10
+
+var blocks = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
+
+// equals compares with the file at path without holding either in memory.
+func (c *content) equals(path string, size int64) (bool, error) {
+	if c.open == nil && int64(len(c.data)) != size {
+		return false, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	if c.open == nil {
+		return equalData(c.data, file)
+	}
+	source, err := c.open()
+	if err != nil {
+		return false, err
+	}
+	defer source.Close()
+	return equalStreams(source, file)
+}
+
+func equalData(want []byte, file io.Reader) (bool, error) {
+	block := blocks.Get().(*[]byte)
+	defer blocks.Put(block)
+	for {
+		n, err := file.Read(*block)
+		if n > len(want) || !bytes.Equal((*block)[:n], want[:n]) {
+			return false, nil
+		}
+		want = want[n:]
+		switch {
+		case errors.Is(err, io.EOF):
+			return len(want) == 0, nil
+		case err != nil:
+			return false, err
+		}
+	}
+}
+
+func equalStreams(a, b io.Reader) (bool, error) {
+	blockA, blockB := blocks.Get().(*[]byte), blocks.Get().(*[]byte)
+	defer blocks.Put(blockA)
+	defer blocks.Put(blockB)
+	for {
+		n, errA := io.ReadFull(a, *blockA)
+		m, errB := io.ReadFull(b, *blockB)
+		for _, err := range []error{errA, errB} {
+			if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				return false, err
+			}
+		}
+		if n != m || !bytes.Equal((*blockA)[:n], (*blockB)[:m]) {
+			return false, nil
+		}
+		if n < blockSize {
+			return true, nil
+		}
+	}
+}
+
+// wanted returns the content that the arguments of file.managed ask for, nil if they ask for none.
+func (s *fileStates) wanted(ctx context.Context, call *states.Call) (*content, error) {
+	args := call.Args
+	var kinds []string
+	for _, key := range []string{"contents", "contents_pillar", "contents_grains", "source"} {
+		if args.Has(key) {
+			kinds = append(kinds, key)
+		}
+	}
+	switch len(kinds) {
+	case 0:
+		return nil, nil
+	case 1:
+	default:
+		return nil, fmt.Errorf("%s cannot be used together", strings.Join(kinds, " and "))
+	}
+	if kinds[0] == "source" {
+		return s.sourceContent(ctx, call)
+	}
+	value := args[kinds[0]]
+	if key, ok := strings.CutPrefix(kinds[0], "contents_"); ok {
+		data := s.env.settings()
+		if key == "grains" {
+			data = s.env.grains()
+		}
+		var found bool
+		if value, found = dig(data, args.Text(kinds[0]), ":"); !found {
+			return nil, fmt.Errorf("%s: there is no %q", kinds[0], args.Text(kinds[0]))
+		}
+	}
+	text, err := contentText(value, !args.Has("contents_newline") || args.Bool("contents_newline"))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kinds[0], err)
+	}
+	if args.Has("template") {
+		if text, err = s.render(ctx, call, call.SLS+":"+call.ID, text); err != nil {
+			return nil, err
+		}
+	}
+	return &content{data: []byte(text)}, nil
+}
+
+// contentText joins lines and ends the last one, as Salt does.
+func contentText(value any, newline bool) (string, error) {
+	var text string
+	switch value := value.(type) {
+	case nil:
+	case map[string]any:
+		return "", errors.New("takes text or a list of lines, not a mapping")
+	case []any:
+		parts := make([]string, len(value))
+		for i, line := range value {
+			switch line.(type) {
+			case map[string]any, []any:
+				return "", errors.New("takes text or a list of lines")
+			}
+			parts[i] = strings.TrimSuffix(python(line), "\n")
+		}
+		text = strings.Join(parts, "\n")
+	default:
+		text = python(value)
+	}
+	if newline && text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return text, nil
+}
+
+// python writes a scalar as a Salt user expects it in a file.
+func python(v any) string {
+	switch v {
+	case true:
+		return "True"
+	case false:
+		return "False"
+	case nil:
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// sourceContent finds the first source that exists.
+func (s *fileStates) sourceContent(ctx context.Context, call *states.Call) (*content, error) {
+	sources := call.Args.Strings("source")
+	for _, source := range sources {
+		c, err := s.open(ctx, source)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("source %q: %w", source, err)
+		}
+		if sum := call.Args.Text("source_hash"); sum != "" {
+			if err := c.verify(sum); err != nil {
+				return nil, fmt.Errorf("source %q: %w", source, err)
+			}
+		}
+		if !call.Args.Has("template") {
+			return c, nil
+		}
+		if err := c.load(); err != nil {
+			return nil, fmt.Errorf("source %q: %w", source, err)
+		}
+		text, err := s.render(ctx, call, treePath(source), string(c.data))
+		if err != nil {
+			return nil, err
+		}
+		// As Salt does: a template keeps the newline at its end, which the renderer takes off.
+		if bytes.HasSuffix(c.data, []byte("\n")) {
+			text += "\n"
+		}
+		c.data = []byte(text)
+		return c, nil
+	}
+	if len(sources) == 1 {
+		return nil, fmt.Errorf("source %q is not there", sources[0])
+	}
+	return nil, fmt.Errorf("none of the sources is there: %s", strings.Join(sources, ", "))
+}
+
+// treePath is the path in the tree of a salt:// or zy:// source, other sources as they are.
+func treePath(source string) string {
+	for _, scheme := range []string{"salt://", "zy://"} {
+		if path, ok := strings.CutPrefix(source, scheme); ok {
+			path, _, _ = strings.Cut(path, "?")
+			return path
+		}
+	}
+	return source
+}
+
+func (s *fileStates) open(ctx context.Context, source string) (*content, error) {
+	if path := treePath(source); path != source {
+		return s.openTree(ctx, path)
+	}
+	path := strings.TrimPrefix(source, "file://")
+	if !filepath.IsAbs(path) {
+		return nil, errors.New("a source is salt://, zy:// or an absolute path")
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, errors.New("is a directory")
+	}
+	return &content{open: func() (io.ReadCloser, error) { return os.Open(path) }, mode: info.Mode() & modeBits}, nil
+}
+
+// openTree loads a file of the tree, or streams one that is too large to load.
+func (s *fileStates) openTree(ctx context.Context, path string) (*content, error) {
+	if s.env.Tree == nil {
+		return nil, errors.New("there is no states tree")
+	}
+	data, err := s.env.Tree.Load(ctx, path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || s.env.Open == nil {
+		return &content{data: data}, err
+	}
+	open := func() (io.ReadCloser, error) { return s.env.Open(ctx, path) }
+	probe, err := open()
+	if err != nil {
+		return nil, err
+	}
+	return &content{open: open}, probe.Close()
+}
+
+// load brings a streamed content into memory, for templates.
+func (c *content) load() error {
+	if c.open == nil {
+		return nil
+	}
+	source, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	c.data, err = io.ReadAll(source)
+	c.open = nil
+	return err
+}
+
+// verify checks the content against a hash, sha256=... or the bare digits of md5, sha1, sha256 or sha512.
+func (c *content) verify(sum string) error {
+	digits := sum
+	if i := strings.LastIndexAny(sum, "=:"); i >= 0 {
+		digits = sum[i+1:]
+	}
+	want, err := hex.DecodeString(strings.TrimSpace(digits))
+	sums := map[int]func() hash.Hash{md5.Size: md5.New, sha1.Size: sha1.New, sha256.Size: sha256.New, sha512.Size: sha512.New}
+	newHash := sums[len(want)]
+	if err != nil || newHash == nil {
+		return fmt.Errorf("source_hash %q is not an md5, sha1, sha256 or sha512 sum", sum)
+	}
+	source, err := c.reader()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	h := newHash()
+	if _, err := io.Copy(h, source); err != nil {
+		return err
+	}
+	if got := h.Sum(nil); !bytes.Equal(got, want) {
+		return fmt.Errorf("its hash is %x, source_hash says %x", got, want)
+	}
+	return nil
+}
+
+// render renders a file template: the variables of the SLS file, then defaults, then context.
+func (s *fileStates) render(ctx context.Context, call *states.Call, name, text string) (string, error) {
+	if kind := call.Args.Text("template"); kind != "jinja" {
+		return "", fmt.Errorf("template %q is not supported: use jinja", kind)
+	}
+	vars := call.Vars()
+	vars["source"] = name
+	if !strings.Contains(name, ":") {
+		dir := filepath.Dir(name)
+		vars["tplfile"], vars["tpldir"], vars["tpldot"] = name, dir, strings.ReplaceAll(dir, "/", ".")
+	}
+	maps.Copy(vars, call.Args.Map("defaults"))
+	maps.Copy(vars, call.Args.Map("context"))
+	return s.env.Engine.Render(ctx, name, []byte(text), vars)
+}

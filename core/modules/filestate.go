@@ -1,0 +1,71 @@
+package modules
+
+import (
+	"context"
+
+	"github.com/ptorbus/zester/core/states"
+)
+
+// fileStates are the file.* state functions of one run, with what they look up once.
+type fileStates struct {
+	env    *Env
+	owners owners
+}
+
+var (
+	userParam  = Param{Name: "user", Aliases: []string{"owner"}, Kind: states.Text, Doc: "owner, by name or number"}
+	groupParam = Param{Name: "group", Kind: states.Text, Doc: "group, by name or number"}
+	makedirs   = Param{Name: "makedirs", Kind: states.Bool, Doc: "make missing directories above it"}
+	dirMode    = Param{Name: "dir_mode", Kind: states.Text, Doc: "octal mode of the directories that makedirs makes"}
+	pathParam  = Param{Name: "name", Aliases: []string{"path"}, Kind: states.Text, Doc: "the path"}
+)
+
+func newFileStates(env *Env) []*states.Function {
+	s := &fileStates{env: env}
+	bind := func(apply func(*fileStates, context.Context, *states.Call) (states.Result, error)) func(context.Context, *states.Call) (states.Result, error) {
+		return func(ctx context.Context, call *states.Call) (states.Result, error) { return apply(s, ctx, call) }
+	}
+	return []*states.Function{
+		{Name: "file.managed", Doc: "Make a file hold given contents, with owner and mode.", Apply: bind((*fileStates).managed), Params: []Param{
+			pathParam,
+			{Name: "contents", Aliases: []string{"content"}, Doc: "the contents: text, or a list of lines"},
+			{Name: "contents_pillar", Aliases: []string{"contents_settings"}, Kind: states.Text, Doc: "the setting that has the contents"},
+			{Name: "contents_grains", Aliases: []string{"contents_facts"}, Kind: states.Text, Doc: "the fact that has the contents"},
+			{Name: "contents_newline", Kind: states.Bool, Doc: "end the contents with a newline, true by default"},
+			{Name: "source", Kind: states.List, Doc: "salt:// or zy:// path in the tree or absolute path; of a list the first that is there"},
+			{Name: "source_hash", Kind: states.Text, Doc: "hash that the source must have"},
+			{Name: "skip_verify", Kind: states.Bool, Doc: "accepted; sources of the tree are verified by their digest"},
+			{Name: "template", Kind: states.Text, Doc: "jinja: render the contents"},
+			{Name: "context", Kind: states.Map, Doc: "variables for the template"},
+			{Name: "defaults", Kind: states.Map, Doc: "variables for the template, below context"},
+			{Name: "mode", Kind: states.Text, Doc: "octal mode; keep takes that of a local source"},
+			userParam, groupParam, makedirs, dirMode,
+			{Name: "replace", Kind: states.Bool, Default: true, Doc: "false leaves the contents of a file that is there"},
+			{Name: "create", Kind: states.Bool, Default: true, Doc: "false leaves a missing file missing"},
+			{Name: "backup", Doc: "true: keep the old file below the state directory"},
+			{Name: "show_changes", Aliases: []string{"show_diff"}, Kind: states.Bool, Default: true, Doc: "false keeps contents out of the result"},
+			{Name: "check_cmd", Kind: states.Text, Doc: "command that is given a file with the new contents and must succeed"},
+			{Name: "tmp_dir", Kind: states.Text, Doc: "directory of the file that check_cmd is given"},
+			{Name: "follow_symlinks", Kind: states.Bool, Default: true, Doc: "false replaces a symbolic link"},
+			{Name: "allow_empty", Kind: states.Bool, Default: true, Doc: "false refuses empty contents"},
+		}},
+		{Name: "file.directory", Doc: "Make a directory, with owner and mode.", Apply: bind((*fileStates).directory), Params: []Param{
+			pathParam, userParam, groupParam,
+			{Name: "mode", Aliases: []string{"dir_mode"}, Kind: states.Text, Doc: "octal mode"},
+			{Name: "file_mode", Kind: states.Text, Doc: "octal mode of the files below it, with recurse: [mode]"},
+			{Name: "recurse", Kind: states.List, Doc: "what to set below it too: user, group, mode"},
+			{Name: "max_depth", Kind: states.Int, Doc: "how far below recurse reaches"},
+			makedirs,
+			{Name: "force", Kind: states.Bool, Doc: "replace what is there and not a directory"},
+			{Name: "follow_symlinks", Kind: states.Bool, Default: true, Doc: "false replaces a symbolic link, with force"},
+		}},
+		{Name: "file.absent", Doc: "Remove a file, a link or a directory with all that is in it.", Apply: bind((*fileStates).absent), Params: []Param{pathParam}},
+		{Name: "file.symlink", Doc: "Make a symbolic link.", Apply: bind((*fileStates).symlink), Params: []Param{
+			pathParam, {Name: "target", Kind: states.Text, Required: true, Doc: "where it points"},
+			{Name: "force", Kind: states.Bool, Doc: "replace what is there and not a link"},
+			userParam, groupParam, makedirs, dirMode,
+		}},
+		{Name: "file.exists", Doc: "Succeed if something is at the path.", Apply: bind((*fileStates).exists), Params: []Param{pathParam}},
+		{Name: "file.missing", Doc: "Succeed if nothing is at the path.", Apply: bind((*fileStates).missing), Params: []Param{pathParam}},
+	}
+}

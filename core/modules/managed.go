@@ -1,0 +1,244 @@
+package modules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/ptorbus/zester/core/states"
+)
+
+func parent(path string) string { return filepath.Dir(path) }
+
+// managed is file.managed.
+func (s *fileStates) managed(ctx context.Context, call *states.Call) (states.Result, error) {
+	args := call.Args
+	at, err := s.env.locate(call.Name, args.Bool("follow_symlinks"))
+	if err != nil {
+		return states.Result{}, err
+	}
+	path := at.path
+	switch {
+	case at.info != nil && at.info.IsDir():
+		return states.Result{}, fmt.Errorf("%q is a directory", path)
+	case at.info != nil && !at.info.Mode().IsRegular() && at.info.Mode()&fs.ModeSymlink == 0:
+		return states.Result{}, fmt.Errorf("%q is not a regular file", path)
+	case at.info == nil && !args.Bool("create"):
+		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("File %s is not present and is not set for creation", path)}, nil
+	}
+	var want *content
+	if at.info == nil || args.Bool("replace") {
+		if want, err = s.wanted(ctx, call); err != nil {
+			return states.Result{}, err
+		}
+	}
+	if want != nil && !args.Bool("allow_empty") && want.open == nil && len(want.data) == 0 {
+		return states.Result{}, errors.New("the contents are empty and allow_empty is false")
+	}
+	own, err := s.fileAttributes(args, want)
+	if err != nil {
+		return states.Result{}, err
+	}
+	changes := map[string]any{}
+	rewrite, err := s.compareContent(call, at, want, changes)
+	if err != nil {
+		return states.Result{}, err
+	}
+	own.compare(at.info, changes)
+	switch {
+	case len(changes) == 0:
+		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("File %s is in the correct state", path)}, nil
+	case call.Test:
+		return call.Changed(changes, fmt.Sprintf("The file %s is set to be changed", path)), nil
+	case rewrite:
+		err = s.write(ctx, call, at, want, own)
+	default:
+		err = own.apply(path, at.info)
+	}
+	if err != nil {
+		return states.Result{}, err
+	}
+	return call.Changed(changes, fmt.Sprintf("File %s updated", path)), nil
+}
+
+func (s *fileStates) fileAttributes(args Args, want *content) (attributes, error) {
+	mode := args.Text("mode")
+	if mode == "keep" {
+		if mode = ""; want != nil && want.mode != 0 {
+			mode = formatMode(want.mode)
+		} else if want != nil {
+			return attributes{}, errors.New("mode: keep needs a local source: files of the tree have no mode")
+		}
+	}
+	return s.owners.want(mode, args.Text("user"), args.Text("group"))
+}
+
+// compareContent reports whether the file must be written, and adds the diff to changes.
+func (s *fileStates) compareContent(call *states.Call, at place, want *content, changes map[string]any) (bool, error) {
+	isLink := at.info != nil && at.info.Mode()&fs.ModeSymlink != 0
+	switch {
+	case isLink:
+		at.info = nil
+	case at.info == nil:
+	case want == nil:
+		return false, nil
+	default:
+		same, err := want.equals(at.path, at.info.Size())
+		if same || err != nil {
+			return false, err
+		}
+	}
+	if want == nil {
+		want = &content{}
+	}
+	if !call.Args.Bool("show_changes") {
+		changes["diff"] = "<show_changes is false>"
+		return true, nil
+	}
+	diff, err := want.describeDiff(at)
+	if diff == "" {
+		diff = "new empty file"
+	}
+	changes["diff"] = diff
+	return true, err
+}
+
+// write puts the content beside the file, with owner and mode, and renames it over the file: a reader sees the old
+// file or the new one.
+func (s *fileStates) write(ctx context.Context, call *states.Call, at place, want *content, own attributes) (err error) {
+	args := call.Args
+	if args.Bool("makedirs") {
+		above, err := s.owners.want(args.Text("dir_mode"), args.Text("user"), args.Text("group"))
+		if err != nil {
+			return err
+		}
+		if err := s.env.makeParents(at.path, above); err != nil {
+			return err
+		}
+	}
+	if want == nil {
+		want = &content{}
+	}
+	temp, err := os.CreateTemp(parent(at.path), ".zester-*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the directory %q is not there: add makedirs: true, or a file.directory that this state requires", parent(at.path))
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(temp.Name())
+		}
+	}()
+	if err := fill(temp, want); err != nil {
+		return err
+	}
+	if err := s.dress(temp.Name(), at, own); err != nil {
+		return err
+	}
+	if line := args.Text("check_cmd"); line != "" {
+		if err := s.check(ctx, line, temp.Name(), args.Text("tmp_dir")); err != nil {
+			return err
+		}
+	}
+	if at.info != nil && wantsBackup(args["backup"]) {
+		if err := s.backup(at.path); err != nil {
+			return err
+		}
+	}
+	return os.Rename(temp.Name(), at.path)
+}
+
+func fill(temp *os.File, want *content) error {
+	source, err := want.reader()
+	if err == nil {
+		_, err = io.Copy(temp, source)
+		err = errors.Join(err, source.Close())
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	return errors.Join(err, temp.Close())
+}
+
+// dress gives the temporary file the wanted mode and owner; what is not said stays as it was, 0644 for a new file.
+func (s *fileStates) dress(temp string, at place, own attributes) error {
+	mode := fs.FileMode(0o644)
+	if at.info != nil && at.info.Mode().IsRegular() {
+		mode = at.info.Mode() & modeBits
+		uid, gid := ownerOf(at.info)
+		if own.uid == nil {
+			own.uid = &uid
+		}
+		if own.gid == nil {
+			own.gid = &gid
+		}
+	}
+	if own.mode == nil {
+		own.mode = &mode
+	}
+	info, err := os.Lstat(temp)
+	if err != nil {
+		return err
+	}
+	return own.apply(temp, info)
+}
+
+// check runs check_cmd with a file that has the new contents.
+func (s *fileStates) check(ctx context.Context, line, temp, dir string) error {
+	if dir != "" {
+		copied, err := os.CreateTemp(dir, "zester-*")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(copied.Name())
+		if err := fill(copied, &content{open: func() (io.ReadCloser, error) { return os.Open(temp) }}); err != nil {
+			return err
+		}
+		temp = copied.Name()
+	}
+	out, err := s.env.exec(ctx, command{line: line + " " + temp, merge: true})
+	if err != nil {
+		return err
+	}
+	if out.code != 0 {
+		return fmt.Errorf("check_cmd %q failed with exit code %d, the file is left as it is: %s", line, out.code, strings.TrimSpace(out.stdout))
+	}
+	return nil
+}
+
+func wantsBackup(value any) bool {
+	switch v := value.(type) {
+	case bool:
+		return v
+	case string:
+		return v == "minion" || v == "peel" || v == "both"
+	}
+	return false
+}
+
+// backup copies the file below the state directory, under its path and the time.
+func (s *fileStates) backup(path string) error {
+	if s.env.StateDir == "" {
+		return errors.New("backup: there is no state directory")
+	}
+	kept := filepath.Join(s.env.StateDir, "file_backup", path+"_"+time.Now().UTC().Format("20060102T150405.000000"))
+	if err := os.MkdirAll(parent(kept), 0o700); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	file, err := os.OpenFile(kept, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	if err := fill(file, &content{open: func() (io.ReadCloser, error) { return os.Open(path) }}); err != nil {
+		return fmt.Errorf("backup: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package modules
+
+import (
+	"context"
+	"math/rand/v2"
+
+	"github.com/ptorbus/zester/core/states"
+)
+
+// testStates are Salt's test states: they touch nothing and give the result that is asked for.
+func testStates() []*states.Function {
+	pretended := map[string]any{"testing": map[string]any{"old": "Unchanged", "new": "Something pretended to change"}}
+	ignored := []Param{{Name: "text", Kind: states.Text, Doc: "the comment"}}
+	fixed := func(name, doc string, outcome states.Outcome, changes map[string]any, comment string) *states.Function {
+		return &states.Function{Name: "test." + name, Doc: doc, Open: true, Watch: watchFired,
+			Apply: func(_ context.Context, call *states.Call) (states.Result, error) {
+				result := states.Result{Outcome: outcome, Changes: changes, Comment: comment}
+				if call.Test && outcome == states.Succeeded && changes != nil {
+					result.Outcome = states.WouldChange
+				}
+				return result, nil
+			}}
+	}
+	return []*states.Function{
+		fixed("nop", "Succeed without changes; arguments are ignored.", states.Succeeded, nil, "Success!"),
+		fixed("succeed_without_changes", "Succeed without changes.", states.Succeeded, nil, "Success!"),
+		fixed("succeed_with_changes", "Succeed with pretended changes.", states.Succeeded, pretended, "Success!"),
+		fixed("fail_without_changes", "Fail.", states.Failed, nil, "Failure!"),
+		fixed("fail_with_changes", "Fail with pretended changes.", states.Failed, pretended, "Failure!"),
+		{Name: "test.show_notification", Doc: "Succeed and show a text.", Params: ignored,
+			Apply: func(_ context.Context, call *states.Call) (states.Result, error) {
+				return states.Result{Outcome: states.Succeeded, Comment: call.Args.Text("text")}, nil
+			}},
+		{Name: "test.configurable_test_state", Doc: "Give the result and the changes that are asked for.", Apply: configurable, Watch: watchFired,
+			Params: []Param{
+				{Name: "changes", Default: true, Doc: "true, false or Random"},
+				{Name: "result", Default: true, Doc: "true, false or Random"},
+				{Name: "comment", Kind: states.Text, Doc: "the comment"},
+				{Name: "warnings", Kind: states.List, Doc: "the warnings"},
+			}},
+	}
+}
+
+func configurable(_ context.Context, call *states.Call) (states.Result, error) {
+	on := func(name string) bool {
+		if on, ok := call.Args[name].(bool); ok {
+			return on
+		}
+		return rand.N(2) == 0
+	}
+	result := states.Result{Outcome: states.Failed, Comment: call.Args.Text("comment"), Warnings: call.Args.Strings("warnings")}
+	if on("changes") {
+		result.Changes = map[string]any{"testing": map[string]any{"old": "Unchanged", "new": "Something pretended to change"}}
+	}
+	if on("result") {
+		result.Outcome = states.Succeeded
+		if call.Test && result.Changes != nil {
+			result.Outcome = states.WouldChange
+		}
+	}
+	return result, nil
+}
+
+func watchFired(_ context.Context, call *states.Call) (states.Result, error) {
+	changes := []any{}
+	for _, label := range sortedKeys(call.Watched) {
+		changes = append(changes, label)
+	}
+	return call.Changed(map[string]any{"Requisites with changes": changes}, "Watch statement fired."), nil
+}
