@@ -127,7 +127,6 @@ func (c *Conn) natsOptions() ([]nats.Option, error) {
 		nats.RetryOnFailedConnect(o.Wait),
 		nats.SetCustomDialer(offeredTLS{}),
 		nats.ErrorHandler(c.asyncError),
-		nats.ConnectHandler(func(*nats.Conn) { c.connected() }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.reconnects.Add(1); c.warnPlaintext(); c.connected() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -138,8 +137,8 @@ func (c *Conn) natsOptions() ([]nats.Option, error) {
 			c.unreached(err)
 		}),
 	}
-	if o.Wait {
-		options = append(options, nats.IgnoreAuthErrorAbort())
+	if o.Wait { // the first connection may come long after Connect has returned
+		options = append(options, nats.IgnoreAuthErrorAbort(), nats.ConnectHandler(func(*nats.Conn) { c.connected() }))
 	}
 	if o.Closed != nil {
 		options = append(options, nats.ClosedHandler(func(*nats.Conn) { o.Closed() }))
@@ -261,8 +260,8 @@ func (c *Conn) connected() {
 	}
 }
 
-// OnConnect calls f, which must not block, at each connect and reconnect from now on. The
-// returned function ends that.
+// OnConnect calls f, which must not block, at each reconnect from now on, and with Wait at the
+// first connect too. The returned function ends that.
 func (c *Conn) OnConnect(f func()) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

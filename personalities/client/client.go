@@ -1,0 +1,101 @@
+// Package client is the operator's command line: jobs on targets, and the commands that look
+// after enrollment, the basket, presence, settings and templates. A command is a value with a
+// Run method; none writes to anything but the streams it was given.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/keys"
+	"github.com/ptorbus/zester/core/observe"
+	"github.com/ptorbus/zester/personalities/master"
+)
+
+// commandLine is all that "zester" takes; the root's flags are settings.
+type commandLine struct {
+	NATSURL   string `name:"nats-url" default:"nats://nats:4222" help:"NATS server URL."`
+	NATSCA    string `name:"nats-ca" help:"CA certificate of the NATS server; naming one insists on TLS."`
+	AuthDir   string `default:"/data/auth" help:"Where credentials are."`
+	Creds     string `help:"Credentials file of the operator; default admin.creds in the auth directory."`
+	Format    string `default:"text" enum:"text,json,yaml" help:"How answers are printed: text, json or yaml."`
+	LogLevel  string `default:"warn" help:"debug, info, warn or error."`
+	LogFormat string `default:"text" help:"json or text."`
+
+	Job      jobCommand      `cmd:"" name:"run" default:"withargs" help:"Run a function on the peels a target names: zester TARGET MODULE.FUNCTION [ARG|KEY=VALUE]..."`
+	Enroll   enrollCommands  `cmd:"" help:"Look after enrollment."`
+	Basket   basketCommands  `cmd:"" help:"Read what peels share."`
+	Peels    peelsCommand    `cmd:"" help:"List peels and their connections."`
+	Settings settingsCommand `cmd:"" help:"Work with settings files."`
+	Render   renderCommand   `cmd:"" help:"Print a rendered template."`
+	Local    localCommand    `cmd:"" help:"Run a function on this host, without a bus."`
+}
+
+// configFiles are where the client's configuration may be; the last is the master's, whose other
+// keys are its own.
+var configFiles = []string{"~/.zester/config.yaml", "/etc/zester/master.yaml"}
+
+// Run is the client's entry.
+func Run(ctx context.Context, p config.Program, args, environ []string, stdio config.Stdio) int {
+	p.Files, p.Known = configFiles, []any{&master.Config{}}
+	var c commandLine
+	return p.Main(&c, args, environ, stdio, func(inv *config.Invocation) error {
+		s := &session{ctx: ctx, settings: &c, stdio: stdio, version: p.Version, print: newPrinter(stdio.Out, c.Format, environ)}
+		defer s.close()
+		return inv.Run(s)
+	})
+}
+
+// session is one run of the client.
+type session struct {
+	ctx      context.Context
+	settings *commandLine
+	stdio    config.Stdio
+	version  string
+	print    *printer
+	conn     *bus.Conn
+	operator string
+	log      *slog.Logger
+}
+
+// connect makes the connection at first use.
+func (s *session) connect() (*bus.Conn, error) {
+	if s.conn != nil {
+		return s.conn, nil
+	}
+	var err error
+	s.log, err = observe.Logger(s.settings.LogLevel, s.settings.LogFormat, s.stdio.Err)
+	if err != nil {
+		return nil, err
+	}
+	path := s.settings.Creds
+	if path == "" {
+		path = filepath.Join(s.settings.AuthDir, "admin.creds")
+	}
+	creds, err := keys.ReadCreds(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no operator's credentials at %s: name the file with --creds, or its directory with --auth-dir", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := bus.Options{URL: s.settings.NATSURL, CA: s.settings.NATSCA, Name: "zester " + creds.Name(), Log: s.log}
+	creds.Fill(&o)
+	if s.conn, err = bus.Connect(s.ctx, o); err != nil {
+		return nil, err
+	}
+	s.operator = creds.Name()
+	return s.conn, nil
+}
+
+func (s *session) close() {
+	if s.conn != nil {
+		s.conn.Close()
+	}
+}

@@ -1,0 +1,57 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ptorbus/zester/core/jobs"
+)
+
+type peelsCommand struct {
+	Target string `arg:"" optional:"" default:"*" help:"Which peels; default all of the fleet."`
+}
+
+func (c *peelsCommand) Run(s *session) error {
+	list, err := s.peels(c.Target)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return fmt.Errorf("no peel matches %q", c.Target)
+	}
+	data := make([]any, len(list))
+	for i, p := range list {
+		record := map[string]any{"id": p.ID, "connected": p.Connected, "address": p.Address, "version": p.Version}
+		if p.Connected {
+			record["since"] = p.Since.UTC().Format(time.RFC3339)
+		}
+		data[i] = record
+	}
+	return s.print.answer(data, func() {
+		t := tabwriter.NewWriter(s.stdio.Out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "PEEL\tCONNECTED SINCE\tVERSION\tADDRESS")
+		for _, p := range list {
+			since := "gone"
+			if p.Connected {
+				since = stamp(p.Since)
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", p.ID, since, printable(p.Version), printable(p.Address))
+		}
+		t.Flush()
+	})
+}
+
+// peelsTimeout bounds the wait for a master's list.
+const peelsTimeout = 10 * time.Second
+
+func (s *session) peels(target string) ([]jobs.Status, error) {
+	conn, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, peelsTimeout)
+	defer cancel()
+	return jobs.ListPeels(ctx, conn, s.operator, target)
+}

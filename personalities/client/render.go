@@ -1,0 +1,89 @@
+package client
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/files"
+	"github.com/ptorbus/zester/core/modules"
+	"github.com/ptorbus/zester/core/render"
+)
+
+type renderCommand struct {
+	File                string `arg:"" help:"Template file; - is standard input."`
+	Facts               string `placeholder:"FILE" help:"Facts: YAML or JSON."`
+	Settings            string `placeholder:"FILE" help:"Settings: YAML or JSON."`
+	Context             string `placeholder:"FILE" help:"Further variables: YAML or JSON."`
+	Tree                string `placeholder:"DIR" help:"Where imports and includes are found; default the template's directory."`
+	Undefined           string `default:"strict" enum:"strict,lenient" help:"What an undefined name is: an error (strict) or empty (lenient)."`
+	KeepTrailingNewline bool   `help:"Keep the template's last newline."`
+}
+
+func (c *renderCommand) Run(s *session) error {
+	source, name, err := c.source(s)
+	if err != nil {
+		return err
+	}
+	facts, err := readMap(c.Facts)
+	if err != nil {
+		return err
+	}
+	settings, err := readMap(c.Settings)
+	if err != nil {
+		return err
+	}
+	extra, err := readMap(c.Context)
+	if err != nil {
+		return err
+	}
+	tree := c.Tree
+	if tree == "" {
+		tree = filepath.Dir(c.File)
+	}
+	o := render.Options{Loader: files.Dir(tree), KeepTrailingNewline: c.KeepTrailingNewline}
+	if c.Undefined == "lenient" {
+		o.Undefined = render.Lenient
+	}
+	env := &modules.Env{
+		Facts:    func() map[string]any { return facts },
+		Settings: func() map[string]any { return settings },
+		Engine:   render.New(o), Tree: o.Loader, Local: true,
+	}
+	text, err := env.Engine.Render(s.ctx, name, source, modules.TemplateVars(env, extra))
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(s.stdio.Out, text)
+	return err
+}
+
+func (c *renderCommand) source(s *session) (data []byte, name string, err error) {
+	if c.File == "-" {
+		data, err = io.ReadAll(s.stdio.In)
+		return data, "standard input", err
+	}
+	data, err = os.ReadFile(c.File)
+	return data, filepath.Base(c.File), err
+}
+
+// readMap reads a file of variables; no file is no variables.
+func readMap(path string) (map[string]any, error) {
+	m := map[string]any{}
+	if path == "" {
+		return m, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := yaml.Unmarshal(data, &m); err != nil {
+		return nil, fmt.Errorf("%s: want a map of names to values: %w", path, err)
+	}
+	plain, _ := bus.Plain(m).(map[string]any)
+	return plain, nil
+}

@@ -1,0 +1,64 @@
+package client
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/ptorbus/zester/core/keys"
+)
+
+type settingsCommand struct {
+	Encrypt settingsEncrypt `cmd:"" help:"Seal a value so that it can stand in a settings file, and in git."`
+}
+
+type settingsEncrypt struct {
+	Curve string `placeholder:"X..." help:"Public curve key of the cluster; default read from account.curve or account.seed in the auth directory."`
+	File  string `arg:"" optional:"" default:"-" help:"File with the value; default standard input."`
+}
+
+// Run reads the value and prints it sealed. A trailing newline, which echo adds, is left out.
+func (c *settingsEncrypt) Run(s *session) error {
+	curve, err := c.key(s)
+	if err != nil {
+		return err
+	}
+	var value []byte
+	if c.File == "-" {
+		value, err = io.ReadAll(s.stdio.In)
+	} else {
+		value, err = os.ReadFile(c.File)
+	}
+	if err != nil {
+		return err
+	}
+	value = bytes.TrimSuffix(value, []byte("\n"))
+	if len(value) == 0 {
+		return errors.New("there is nothing to encrypt: give the value on standard input, e.g. zester settings encrypt < FILE")
+	}
+	sealed, err := keys.EncryptValue(curve, value)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.stdio.Out, "!encrypted %s\n", sealed)
+	return err
+}
+
+// key finds the public key to seal to: it is no secret, and sealing needs nothing else.
+func (c *settingsEncrypt) key(s *session) (string, error) {
+	if c.Curve != "" {
+		return c.Curve, nil
+	}
+	dir := s.settings.AuthDir
+	if data, err := os.ReadFile(filepath.Join(dir, "account.curve")); err == nil {
+		return string(bytes.TrimSpace(data)), nil
+	}
+	account, err := keys.LoadAccount(filepath.Join(dir, "account.seed"))
+	if err != nil {
+		return "", fmt.Errorf("no key to encrypt to: give it with --curve, or name the directory of account.curve with --auth-dir")
+	}
+	return account.Curve(), nil
+}

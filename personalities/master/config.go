@@ -1,0 +1,47 @@
+package master
+
+import (
+	"os"
+	"time"
+)
+
+// Config is a master's configuration: flags, keys of master.yaml and ZESTER_ variables alike.
+type Config struct {
+	NATSURL string `name:"nats-url" default:"nats://nats:4222" help:"NATS server URL."`
+	NATSCA  string `name:"nats-ca" help:"CA certificate of the NATS server; naming one insists on TLS."`
+	AuthDir string `default:"/data/auth" help:"Where master.creds and account.seed are."`
+
+	EnrollAddr    string `default:":8443" help:"Enrollment HTTP API listen address."`
+	EnrollTLSCert string `name:"enroll-tls-cert" default:"/data/auth/enroll.crt" help:"TLS certificate for enrollment API."`
+	EnrollTLSKey  string `name:"enroll-tls-key" default:"/data/auth/enroll.key" help:"TLS private key for enrollment API."`
+
+	StatesDir    string        `help:"State tree; default the first of /srv/zester/states and /data/states that exists."`
+	SettingsDir  string        `help:"Settings tree; default the first of /srv/zester/settings and /data/settings that exists."`
+	PeelJWTLife  time.Duration `name:"peel-jwt-life" default:"8760h" help:"How long the credentials of an enrolled peel are valid."`
+	ForcePublish bool          `help:"Publish this master's trees even where the published ones are newer."`
+	NATSWait     time.Duration `name:"nats-wait" default:"10s" help:"How long to wait for NATS at the start."`
+	Replicas     int           `default:"1" help:"Copies of every bucket and stream in a NATS cluster."`
+
+	MetricsAddr string `default:"127.0.0.1:9091" help:"Where /healthz, /readyz and /metrics are served; empty for nowhere."`
+	StateDir    string `default:"/var/lib/zester" help:"State directory; a master keeps nothing in it."`
+	LogLevel    string `default:"info" help:"debug, info, warn or error."`
+	LogFormat   string `default:"json" help:"json or text."`
+
+	// Groups are named targets for N@name; in the file only.
+	Groups map[string]string `kong:"-" yaml:"groups"`
+}
+
+// treeDir is the directory asked for, or the first usual one that exists; the seeds' packages
+// use /srv/zester, their containers /data.
+func treeDir(asked, name string) string {
+	if asked != "" {
+		return asked
+	}
+	usual := []string{"/srv/zester/" + name, "/data/" + name}
+	for _, dir := range usual {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir
+		}
+	}
+	return usual[0]
+}

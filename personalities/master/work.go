@@ -1,0 +1,138 @@
+package master
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ptorbus/zester/core/basket"
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/enrollment"
+	"github.com/ptorbus/zester/core/files"
+	"github.com/ptorbus/zester/core/jobs"
+	"github.com/ptorbus/zester/core/observe"
+)
+
+const (
+	// leaseTime is how long a dead master's duties wait for another to take them up.
+	leaseTime    = 5 * time.Second
+	setupTimeout = 30 * time.Second
+)
+
+// accountKey is the entry of the leases, which it is not, that names the account whose seed
+// all masters must hold.
+const accountKey = "account"
+
+// claim creates what is missing on the bus and refuses to go on with another account.seed than
+// the fleet's: settings sealed and commands signed with it would be refused everywhere.
+func (m *master) claim(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, setupTimeout)
+	defer cancel()
+	if err := m.conn.Setup(ctx, m.Replicas); err != nil {
+		return err
+	}
+	_, err := m.conn.Create(ctx, bus.BucketLeases, accountKey, []byte(m.account.Public()))
+	if !errors.Is(err, bus.ErrExists) {
+		return err
+	}
+	e, err := m.conn.Get(ctx, bus.BucketLeases, accountKey)
+	if err != nil {
+		return err
+	}
+	if string(e.Value) != m.account.Public() {
+		return fmt.Errorf("account.seed in %s is of account %s, but this fleet's is %s: copy the other masters' account.seed", m.AuthDir, m.account.Public(), e.Value)
+	}
+	return nil
+}
+
+// work runs all of a master's duties until the context ends or one of them cannot go on.
+func (m *master) work(ctx context.Context, listener *enrollment.Listener, web *observe.Server) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var duties sync.WaitGroup
+	defer duties.Wait()
+	defer cancel(nil)
+	duty := func(name string, run func(context.Context) error) {
+		duties.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	var err error
+	if m.directory, err = enrollment.Follow(ctx, m.conn, m.log); err != nil {
+		return err
+	}
+	m.store = enrollment.NewStore(m.conn, nil)
+	service, err := m.newSettings()
+	if err != nil {
+		return err
+	}
+	m.index.Log, m.index.Changed = m.log, service.Touch
+	if err := m.followFacts(ctx, duty); err != nil {
+		return err
+	}
+	m.followPresence(ctx, duty)
+	stop, err := basket.Answer(m.conn, fleetIndex{m})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := m.servePeels(); err != nil {
+		return err
+	}
+	m.keepSettings(service, duty)
+	m.keepTree(duty)
+	dispatcher := jobs.Dispatcher{
+		Conn: m.conn, Account: m.account, Resolver: resolver{m}, Presence: m.presence, Log: m.log, Metrics: m.metrics,
+	}
+	duty("jobs", dispatcher.Run)
+	duty("enrollment orders", func(ctx context.Context) error {
+		return enrollment.ServeOrders(ctx, m.conn, m.store, m.directory, m.log)
+	})
+	server := enrollment.NewServer(enrollment.ServerOptions{
+		Conn: m.conn, Account: m.account, Directory: m.directory, TTL: m.PeelJWTLife, Log: m.log,
+	})
+	duty("enrollment", func(ctx context.Context) error { return listener.Serve(ctx, server, m.log) })
+	m.checks(web)
+	m.log.Info("master ready", "name", m.name, "enroll_addr", listener.Addr(), "account", m.account.Public())
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// keepTree keeps the states tree published, on one master at a time.
+func (m *master) keepTree(duty func(string, func(context.Context) error)) {
+	dir := treeDir(m.StatesDir, "states")
+	if _, err := os.Stat(dir); err != nil {
+		m.log.Warn("there is no states tree to publish: create the directory, or name another with --states-dir", "directory", dir)
+	}
+	p := files.NewPublisher(files.PublisherOptions{
+		Conn: m.conn, Account: m.account, Master: m.name, Trees: map[string]string{"states": dir}, Force: m.ForcePublish,
+		Log: m.log, Metrics: m.metrics,
+	})
+	duty("tree lease", func(ctx context.Context) error {
+		m.conn.Lease(ctx, "publisher", m.name, leaseTime, p.Follow)
+		return nil
+	})
+}
+
+func (m *master) checks(web *observe.Server) {
+	m.conn.Meter(m.metrics)
+	m.metrics.NewGauge("zester_peels_connected", func() float64 { return float64(m.presence.Count()) })
+	m.metrics.NewGauge("zester_peels_known", func() float64 { return float64(m.index.Len()) })
+	web.Check("nats", func(context.Context) error {
+		if !m.conn.Connected() {
+			return errors.New("not connected")
+		}
+		return nil
+	})
+	web.Check("jetstream", func(ctx context.Context) error {
+		_, err := m.conn.Get(ctx, bus.BucketLeases, accountKey)
+		return err
+	})
+}

@@ -1,0 +1,329 @@
+package playground
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/keys"
+	"github.com/ptorbus/zester/core/observe"
+	"github.com/ptorbus/zester/core/server"
+	"github.com/ptorbus/zester/personalities/bootstrap"
+	"github.com/ptorbus/zester/personalities/peel"
+)
+
+// fleet is a running playground.
+type fleet struct {
+	session *session
+	dir     string
+	self    string // this binary
+	log     *slog.Logger
+	nats    *server.Server
+	enroll  string // address of the enrollment API
+	failed  chan error
+
+	ctx    context.Context // of the peels
+	cancel context.CancelFunc
+	peels  sync.WaitGroup
+
+	mu     sync.Mutex
+	master *exec.Cmd
+	done   chan struct{} // the master has exited
+}
+
+// start brings up NATS and a master in dir, which may hold an earlier playground.
+func start(s *session, dir string) (*fleet, error) {
+	log, err := observe.Logger(s.logLevel, "text", s.stdio.Err)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	f := &fleet{session: s, dir: dir, self: self, log: log, failed: make(chan error, 1)}
+	f.ctx, f.cancel = context.WithCancel(s.ctx)
+	h, err := f.hierarchy()
+	if err != nil {
+		return nil, err
+	}
+	if f.nats, err = server.Start(server.Options{Hierarchy: h, Dir: f.path("nats"), Name: "playground", Port: -1, TLS: true, Log: log}); err != nil {
+		return nil, err
+	}
+	if err := f.configure(); err != nil {
+		f.stop()
+		return nil, err
+	}
+	if err := f.startMaster(); err != nil {
+		f.stop()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *fleet) path(parts ...string) string {
+	return filepath.Join(append([]string{f.dir}, parts...)...)
+}
+
+func (f *fleet) clientConfig() string { return f.path("client.yaml") }
+
+// hierarchy is the directory's, made at first use together with the sample trees.
+func (f *fleet) hierarchy() (*keys.Hierarchy, error) {
+	h, err := keys.LoadHierarchy(f.path("auth"), "playground")
+	if !errors.Is(err, fs.ErrNotExist) {
+		return h, err
+	}
+	if h, err = keys.NewHierarchy("playground"); err != nil {
+		return nil, err
+	}
+	hosts := []string{"localhost", "127.0.0.1"}
+	if err := h.Write(f.path("auth"), keys.BootstrapOptions{ResolverDir: f.path("nats", "accounts"), EnrollHosts: hosts, NATSHosts: hosts}); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(f.path("nats"), 0o700); err != nil {
+		return nil, err
+	}
+	return h, bootstrap.WriteSamples(f.dir)
+}
+
+// configure writes the configuration files of the master and the client.
+func (f *fleet) configure() error {
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	f.enroll = port
+	common := map[string]any{"nats_url": f.nats.URL(), "nats_ca": f.nats.CA(), "auth_dir": f.path("auth")}
+	master := map[string]any{
+		"enroll_addr": f.enroll, "enroll_tls_cert": f.path("auth", "enroll.crt"), "enroll_tls_key": f.path("auth", "enroll.key"),
+		"states_dir": f.path("states"), "settings_dir": f.path("settings"), "state_dir": f.path("master"),
+		"metrics_addr": "", "log_level": f.session.logLevel, "log_format": "text",
+	}
+	for k, v := range common {
+		master[k] = v
+	}
+	return errors.Join(writeYAML(f.path("master.yaml"), master), writeYAML(f.clientConfig(), common))
+}
+
+func writeYAML(path string, v any) error {
+	data, err := yaml.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return config.WriteFile(path, data, 0o600)
+}
+
+// freePort finds an address for the master, which runs as a process of its own.
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// startMaster starts the master's process and returns when it answers. It dies with this one.
+func (f *fleet) startMaster() error {
+	cmd := exec.Command(f.self, "master", "--config", f.path("master.yaml"))
+	cmd.Env = f.plainEnvironment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	errors := &tail{to: f.session.stdio.Err}
+	cmd.Stdout, cmd.Stderr = errors, errors
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		cmd.Wait() // how it ended is told by what it printed
+		close(done)
+	}()
+	f.mu.Lock()
+	f.master, f.done = cmd, done
+	f.mu.Unlock()
+	return f.waitMaster(done, errors)
+}
+
+// startTimeout is how long the master may take to be ready; it takes a fraction of a second.
+const startTimeout = 20 * time.Second
+
+func (f *fleet) waitMaster(done chan struct{}, said *tail) error {
+	deadline := time.After(startTimeout)
+	for {
+		if out, err := f.client(f.ctx, "enroll", "list"); err == nil || !strings.Contains(out, "no master") {
+			return nil
+		}
+		select {
+		case <-done:
+			return fmt.Errorf("the master does not start: %s", said.last())
+		case <-deadline:
+			return fmt.Errorf("the master is not ready after %s: %s", startTimeout, said.last())
+		case <-f.ctx.Done():
+			return f.ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// killMaster ends the master as a power cut would.
+func (f *fleet) killMaster() {
+	f.mu.Lock()
+	master, done := f.master, f.done
+	f.mu.Unlock()
+	if master == nil {
+		return
+	}
+	master.Process.Kill() // it may be gone already
+	<-done
+}
+
+// addPeel writes a peel's configuration and starts it; it enrolls if it has no credentials.
+func (f *fleet) addPeel(id string) error {
+	dir := f.path("peels", id)
+	root := filepath.Join(dir, "root")
+	for _, d := range []string{root, filepath.Join(dir, "facts"), filepath.Join(dir, "auth"), filepath.Join(dir, "state")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	facts := map[string]any{"role": role(id), "playground_root": root, "custom": map[string]any{"app_version": "2.1.0"}}
+	if err := writeYAML(filepath.Join(dir, "facts", "playground.yaml"), facts); err != nil {
+		return err
+	}
+	c := peel.Config{
+		ID: id, NATSURL: f.nats.URL(), NATSCA: f.nats.CA(), MasterURL: "https://" + f.enroll, EnrollCA: f.path("auth", "enroll-ca.crt"),
+		AuthDir: filepath.Join(dir, "auth"), FactsDir: filepath.Join(dir, "facts"), FactsInterval: 5 * time.Minute, StateDir: filepath.Join(dir, "state"),
+		LogLevel: f.session.logLevel, LogFormat: "text",
+		Basket: map[string]any{"custom.app_version": map[string]any{"interval": "1h"}},
+	}
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	f.peels.Go(func() {
+		err := peel.Serve(f.ctx, c, peel.Options{Version: f.session.version, Log: f.log.With("peel", id), Confine: root})
+		if err != nil && f.ctx.Err() == nil {
+			select {
+			case f.failed <- fmt.Errorf("peel %s: %w", id, err):
+			default:
+			}
+		}
+	})
+	return nil
+}
+
+// approveAll approves the peels and waits until all of them answer.
+func (f *fleet) approveAll(ctx context.Context, ids []string) error {
+	if err := f.waitFor(ctx, "the peels to ask for enrollment", func() bool {
+		out, err := f.client(ctx, "enroll", "list")
+		return err == nil && containsAll(out, ids)
+	}); err != nil {
+		return err
+	}
+	if out, err := f.client(ctx, "enroll", "list"); err == nil && strings.Contains(out, "pending") {
+		if out, err := f.client(ctx, "enroll", "approve", "--all"); err != nil {
+			return fmt.Errorf("%s", out)
+		}
+	}
+	return f.waitFor(ctx, "the peels to answer", func() bool {
+		out, err := f.client(ctx, "--timeout", "5s", "L@"+strings.Join(ids, ","), "test.ping")
+		return err == nil && containsAll(out, ids)
+	})
+}
+
+func containsAll(text string, words []string) bool {
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// waitFor asks until the answer is yes.
+func (f *fleet) waitFor(ctx context.Context, what string, done func() bool) error {
+	deadline := time.After(startTimeout)
+	for !done() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case err := <-f.failed:
+			return err
+		case <-deadline:
+			return fmt.Errorf("waited %s for %s", startTimeout, what)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// client runs the command line as a user would and returns all it printed.
+func (f *fleet) client(ctx context.Context, args ...string) (string, error) {
+	var out bytes.Buffer
+	err := f.clientTo(ctx, &out, args...)
+	return out.String(), err
+}
+
+func (f *fleet) clientTo(ctx context.Context, out io.Writer, args ...string) error {
+	cmd := exec.CommandContext(ctx, f.self, args...)
+	cmd.Env = append(f.plainEnvironment(), "ZESTER_CONFIG="+f.clientConfig())
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	return cmd.Run()
+}
+
+// plainEnvironment is the environment without the user's own Zester settings.
+func (f *fleet) plainEnvironment() []string {
+	var env []string
+	for _, e := range f.session.environ {
+		if !strings.HasPrefix(e, "ZESTER_") {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+// stop takes everything down; files stay.
+func (f *fleet) stop() {
+	f.cancel()
+	f.peels.Wait()
+	f.killMaster()
+	f.nats.Shutdown()
+}
+
+// tail passes on what a program prints and keeps its last line, for errors.
+type tail struct {
+	to   io.Writer
+	mu   sync.Mutex
+	line string
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if lines := strings.Split(strings.TrimSpace(string(p)), "\n"); lines[len(lines)-1] != "" {
+		t.line = lines[len(lines)-1]
+	}
+	return t.to.Write(p)
+}
+
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.line
+}
