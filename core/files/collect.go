@@ -99,7 +99,7 @@ func (p *Publisher) collectOrphans(ctx context.Context, listed map[Digest]bool) 
 		}
 		for _, e := range entries {
 			d, _ := parseDigest(e.Key)
-			if time.Since(e.Created) < orphanAge {
+			if time.Since(e.Created) < p.orphanAge {
 				if digestOf(e.Value) == d {
 					p.store.stored[d] = true // what was interrupted just now goes on where it was
 				}

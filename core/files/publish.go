@@ -35,7 +35,8 @@ type PublisherOptions struct {
 // Publisher publishes directories. One at a time may work for a fleet: the holder of the lease. Its methods may be called
 // concurrently and take turns.
 type Publisher struct {
-	o PublisherOptions
+	o         PublisherOptions
+	orphanAge time.Duration
 
 	mu    sync.Mutex
 	store *store                // nil: not loaded since the last start or conflict
@@ -60,7 +61,7 @@ func NewPublisher(o PublisherOptions) *Publisher {
 	if o.Metrics == nil {
 		o.Metrics = metrics.NewSet()
 	}
-	return &Publisher{o: o, trees: map[string]*published{}, problems: map[string]error{}}
+	return &Publisher{o: o, orphanAge: orphanAge, trees: map[string]*published{}, problems: map[string]error{}}
 }
 
 // Publish makes the tree hold what the directory holds and reports whether that changed anything. An error leaves the

@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 	"unicode/utf8"
 )
@@ -157,8 +156,6 @@ func openRoot(dir string) (*os.Root, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("directory %s: %w", dir, fs.ErrNotExist)
-	case errors.Is(err, syscall.ENOTDIR):
-		return nil, fmt.Errorf("%s is not a directory", dir)
 	case err != nil:
 		return nil, unreadable(dir, err)
 	}
