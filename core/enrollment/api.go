@@ -40,8 +40,9 @@ func (e *finalError) Unwrap() error { return e.err }
 
 // laterError is one that the master says may pass.
 type laterError struct {
-	text  string
-	after time.Duration // what it asks for, 0 if nothing
+	text   string
+	after  time.Duration // what it asks for, 0 if nothing
+	unread bool          // it has not looked at the request, whose nonce is as good as before
 }
 
 func (e *laterError) Error() string { return e.text }
@@ -135,7 +136,11 @@ func (a *api) refused(path string, res *http.Response, data []byte) error {
 			text = "it answers " + res.Status
 		}
 		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After"))
-		return &laterError{text: fmt.Sprintf("%s: %s", a.base, text), after: time.Duration(max(0, min(seconds, 120))) * time.Second}
+		return &laterError{
+			text:   fmt.Sprintf("%s: %s", a.base, text),
+			after:  time.Duration(max(0, min(seconds, 120))) * time.Second,
+			unread: status == http.StatusTooManyRequests,
+		}
 	case !ours:
 		return a.notMaster(path)
 	case status == http.StatusNotFound && path == pathCreds:

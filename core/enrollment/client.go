@@ -41,40 +41,42 @@ func (c *Client) Enroll(ctx context.Context) (keys.Creds, error) {
 	}
 	defer api.http.CloseIdleConnections()
 	var (
-		wait     backoff
-		told     string // the trouble that was logged last
-		enrolled bool
-		waiting  bool // somebody was told that approval is awaited
+		a       = attempt{Client: c, api: api}
+		wait    backoff
+		told    string // the trouble that was logged last
+		waiting bool   // somebody was told that approval is awaited
 	)
 	for {
 		asked := time.Now()
-		creds, state, err := c.advance(ctx, api, enrolled)
+		creds, state, err := a.advance(ctx)
 		var final *finalError
 		switch {
 		case ctx.Err() != nil:
 			return keys.Creds{}, context.Cause(ctx)
-		case err == nil && creds.JWT != "":
-			return creds, nil
 		case errors.As(err, &final):
 			return keys.Creds{}, final.err
-		case errors.Is(err, ErrUnknown):
-			enrolled, waiting = false, false // an operator has removed the request
+		case errors.Is(err, ErrUnknown): // an operator has removed the request
+			a.enrolled, waiting = false, false
+		case err != nil && told != err.Error():
+			told = err.Error()
+			log.Warn("enrollment is not done yet and goes on", "error", err, "master_url", c.URL)
+		case err == nil && creds.JWT != "":
+			return creds, nil
 		case err == nil && state == Pending && !waiting:
 			waiting = true
 			log.Info(fmt.Sprintf("waiting for approval: run `zester enroll approve %s`", c.ID), "public", c.Identity.Public(),
 				"fingerprint", Fingerprint(c.Identity.Public(), c.Identity.Curve()), "master_url", c.URL)
 		}
-		switch {
-		case err == nil && !enrolled:
-			enrolled, told = true, ""
-			continue
-		case err == nil && time.Since(asked) > pollTime/2: // the master held the question as long as it could
+		if err == nil {
 			told = ""
-			wait.reset()
-			continue
-		case err != nil && told != err.Error():
-			told = err.Error()
-			log.Warn("enrollment is not done yet and goes on", "error", err, "master_url", c.URL)
+			if !a.enrolled {
+				a.enrolled = true
+				continue
+			}
+			if time.Since(asked) > pollTime/2 { // the master held the question as long as it could
+				wait.reset()
+				continue
+			}
 		}
 		if !sleep(ctx, wait.next(retryAfter(err))) {
 			return keys.Creds{}, context.Cause(ctx)
@@ -82,37 +84,53 @@ func (c *Client) Enroll(ctx context.Context) (keys.Creds, error) {
 	}
 }
 
+// attempt is how far a Client has come.
+type attempt struct {
+	*Client
+	api      *api
+	enrolled bool
+	nonce    string // for the next step, if there is one
+}
+
 // advance takes the next step: it asks to enroll or, once that is done, for the credentials.
-func (c *Client) advance(ctx context.Context, api *api, enrolled bool) (keys.Creds, State, error) {
-	var challenge challengeReply
-	public := c.Identity.Public()
-	if _, err := api.post(ctx, pathChallenge, challengeRequest{ID: c.ID, Public: public}, &challenge); err != nil {
-		return keys.Creds{}, "", err
+func (a *attempt) advance(ctx context.Context) (keys.Creds, State, error) {
+	if a.nonce == "" {
+		var challenge challengeReply
+		if _, err := a.api.post(ctx, pathChallenge, challengeRequest{ID: a.ID, Public: a.Identity.Public()}, &challenge); err != nil {
+			return keys.Creds{}, "", err
+		}
+		a.nonce = challenge.Nonce
 	}
+	creds, state, err := a.enroll(ctx)
+	var later *laterError
+	if !errors.As(err, &later) || !later.unread {
+		a.nonce = ""
+	}
+	return creds, state, err
+}
+
+func (a *attempt) enroll(ctx context.Context) (creds keys.Creds, state State, err error) {
 	var answer struct {
 		stateReply
 		credsReply
 	}
-	if !enrolled {
-		q := enrollRequest{ID: c.ID, Public: public, Curve: c.Identity.Curve(), Facts: presentable(c.Facts), Nonce: challenge.Nonce}
-		var err error
-		if q.Signature, err = c.Identity.Sign(q.statement()); err != nil {
+	if !a.enrolled {
+		q := enrollRequest{ID: a.ID, Public: a.Identity.Public(), Curve: a.Identity.Curve(), Facts: presentable(a.Facts), Nonce: a.nonce}
+		if q.Signature, err = a.Identity.Sign(q.statement()); err != nil {
 			return keys.Creds{}, "", &finalError{err}
 		}
-		_, err = api.post(ctx, pathEnroll, q, &answer.stateReply)
+		_, err = a.api.post(ctx, pathEnroll, q, &answer)
 		return keys.Creds{}, answer.State, err
 	}
-	q := credsRequest{ID: c.ID, Public: public, Nonce: challenge.Nonce}
-	var err error
-	if q.Signature, err = c.Identity.Sign(q.statement()); err != nil {
+	q := credsRequest{ID: a.ID, Public: a.Identity.Public(), Nonce: a.nonce}
+	if q.Signature, err = a.Identity.Sign(q.statement()); err != nil {
 		return keys.Creds{}, "", &finalError{err}
 	}
-	status, err := api.post(ctx, pathCreds, q, &answer)
-	if err != nil || status != http.StatusOK {
-		return keys.Creds{}, answer.State, err
+	status, err := a.api.post(ctx, pathCreds, q, &answer)
+	if err == nil && status == http.StatusOK {
+		creds, err = a.accept(answer.credsReply)
 	}
-	creds, err := c.accept(answer.credsReply)
-	return creds, "", err
+	return creds, answer.State, err
 }
 
 // accept checks that the JWT is this peel's and the announced account's.

@@ -11,8 +11,8 @@ import (
 
 // Limits bound what the network may ask of a master. The zero value of a field is its default.
 type Limits struct {
-	Rate              float64 // requests per second from one address, 50; a peel needs four to enroll
-	Burst             int     // requests from one address at once, 500
+	Rate              float64 // challenges per second to one address, 50; a peel needs two, and one for each poll after that
+	Burst             int     // challenges to one address at once, 500; of all requests it may make four times as many
 	Challenges        float64 // challenges per second from all addresses, 400: what their bucket holds until they expire
 	Pending           int     // undecided records, 10,000
 	PendingPerAddress int     // undecided records of one address, 1,000
@@ -52,6 +52,9 @@ func network(address string) string {
 	}
 	return prefix.String()
 }
+
+// requestsPerChallenge leaves room for the request that a challenge is for, and its repetitions.
+const requestsPerChallenge = 4
 
 // limiter is a token bucket for each of the addresses seen last. Forgetting an address gives it a full bucket, which
 // favours whoever has so many of them; the limits on what is stored hold for those.

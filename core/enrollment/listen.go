@@ -70,11 +70,14 @@ func explainFile(key, flag, file string, err error) error {
 
 func explainListen(addr string, err error) error {
 	var syntax *net.AddrError
+	var number syscall.Errno
 	switch {
 	case errors.As(err, &syntax):
 		return config.Invalid("enroll_addr", "%q: %s: use HOST:PORT or :PORT with --enroll-addr", addr, syntax.Err)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return config.Invalid("enroll_addr", "%q: %w: stop what listens there, or choose another port with --enroll-addr", addr, syscall.EADDRINUSE)
+	case errors.As(err, &number):
+		err = number
 	}
 	return config.Invalid("enroll_addr", "%q: %w: choose an address of this host with --enroll-addr", addr, err)
 }

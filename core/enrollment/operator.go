@@ -114,22 +114,14 @@ func (o *Orders) pages(ctx context.Context, name string, q order, each func(orde
 }
 
 func (o *Orders) ask(ctx context.Context, subject string, q order) (orderReply, error) {
-	body, err := bus.Marshal(q)
-	if err != nil {
-		return orderReply{}, err
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, orderTimeout, errSilent)
 	defer cancel()
-	data, err := o.Conn.Request(ctx, subject, body)
+	reply, err := bus.Call[orderReply](ctx, o.Conn, subject, q)
 	switch {
 	case errors.Is(err, bus.ErrNoResponders):
-		return orderReply{}, errNoMaster
+		return orderReply{}, &noMasterError{err}
 	case err != nil:
 		return orderReply{}, err
-	}
-	var reply orderReply
-	if err := bus.Unmarshal(data, &reply); err != nil {
-		return orderReply{}, fmt.Errorf("the master's answer: %w", err)
 	}
 	for i := range reply.Records {
 		reply.Records[i].toUTC()
@@ -137,7 +129,13 @@ func (o *Orders) ask(ctx context.Context, subject string, q order) (orderReply, 
 	return reply, nil
 }
 
-var (
-	errNoMaster = fmt.Errorf("no master answers on this bus: start one with `zester master`, or check --nats-url: %w", bus.ErrNoResponders)
-	errSilent   = fmt.Errorf("no master has answered within %s: look at the masters' logs", orderTimeout)
-)
+var errSilent = fmt.Errorf("no master has answered within %s: look at the masters' logs", orderTimeout)
+
+// noMasterError is a bus.ErrNoResponders with its remedy.
+type noMasterError struct{ err error }
+
+func (e *noMasterError) Error() string {
+	return "no master answers on this bus: start one with `zester master`, or check --nats-url"
+}
+
+func (e *noMasterError) Unwrap() error { return e.err }

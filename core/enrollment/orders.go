@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,25 +21,16 @@ func ServeOrders(ctx context.Context, conn *bus.Conn, store *Store, directory *D
 		log = slog.New(slog.DiscardHandler)
 	}
 	d := desk{store: store, directory: directory, log: log}
-	var handlers sync.WaitGroup
-	slots := make(chan struct{}, 8)
-	sub, err := conn.QueueSubscribe(bus.Order("*", "enroll.*"), "enrollment", func(m bus.Msg) {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
+	for name, f := range map[string]func(context.Context, string, order) (orderReply, error){
+		orderList: d.list, orderShow: d.list, orderApprove: d.approve, orderReject: d.reject, orderRemove: d.remove,
+	} {
+		sub, err := bus.Serve(conn, bus.Order("*", name), "enrollment", f)
+		if err != nil {
+			return err
 		}
-		handlers.Go(func() {
-			defer func() { <-slots }()
-			d.answer(ctx, m)
-		})
-	})
-	if err != nil {
-		return err
+		defer sub.Stop()
 	}
 	<-ctx.Done()
-	sub.Stop()
-	handlers.Wait()
 	return nil
 }
 
@@ -54,57 +44,28 @@ type desk struct {
 // page is how many records one answer holds: with their facts they stay below NATS's usual max_payload of 1 MiB.
 const page = 300
 
-func (d desk) answer(ctx context.Context, m bus.Msg) {
-	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
-	defer cancel()
-	reply, err := d.handle(ctx, m)
-	var data []byte
-	if err == nil {
-		data, err = bus.Marshal(reply)
-	}
-	if err == nil {
-		err = m.Respond(data)
-	} else {
-		err = m.Fail(err)
-	}
-	if err != nil {
-		d.log.Warn("an operator has no answer", "subject", m.Subject, "error", err)
-	}
+func (d desk) approve(ctx context.Context, operator string, q order) (orderReply, error) {
+	return d.decide(ctx, q, Pending, func(id string) Outcome {
+		r, err := d.store.Approve(ctx, id, operator)
+		return d.done(operator, "approved", r, err)
+	})
 }
 
-func (d desk) handle(ctx context.Context, m bus.Msg) (orderReply, error) {
-	operator := bus.Asker(m.Subject)
-	var q order
-	if err := bus.Unmarshal(m.Data, &q); err != nil {
-		return orderReply{}, fmt.Errorf("malformed order: %w", err)
+func (d desk) reject(ctx context.Context, operator string, q order) (orderReply, error) {
+	return d.decide(ctx, q, Pending, func(id string) Outcome {
+		r, err := d.store.Reject(ctx, id, operator)
+		return d.done(operator, "rejected", r, err)
+	})
+}
+
+func (d desk) remove(ctx context.Context, operator string, q order) (orderReply, error) {
+	if q.All {
+		return orderReply{}, errors.New("removing takes ids or patterns, not all peels")
 	}
-	if len(q.Patterns) == 0 && !q.All {
-		return orderReply{}, errors.New("name peels, a pattern, or --all")
-	}
-	switch name := strings.TrimPrefix(m.Subject, bus.Order(operator, "")); name {
-	case orderList, orderShow:
-		return d.list(ctx, q)
-	case orderApprove:
-		return d.decide(ctx, q, Pending, func(ctx context.Context, id string) Outcome {
-			r, err := d.store.Approve(ctx, id, operator)
-			return d.done(operator, "approved", r, err)
-		})
-	case orderReject:
-		return d.decide(ctx, q, Pending, func(ctx context.Context, id string) Outcome {
-			r, err := d.store.Reject(ctx, id, operator)
-			return d.done(operator, "rejected", r, err)
-		})
-	case orderRemove:
-		if q.All {
-			return orderReply{}, errors.New("removing takes ids or patterns, not --all")
-		}
-		return d.decide(ctx, q, Rejected, func(ctx context.Context, id string) Outcome {
-			r, err := d.store.Remove(ctx, id)
-			return d.removed(operator, r, err)
-		})
-	default:
-		return orderReply{}, fmt.Errorf("this master knows no order %q: it may be older than the client", name)
-	}
+	return d.decide(ctx, q, Rejected, func(id string) Outcome {
+		r, err := d.store.Remove(ctx, id)
+		return d.removed(operator, id, r, err)
+	})
 }
 
 func (d desk) done(operator, what string, r Record, err error) Outcome {
@@ -115,11 +76,11 @@ func (d desk) done(operator, what string, r Record, err error) Outcome {
 	return Outcome{State: r.State}
 }
 
-func (d desk) removed(operator string, r Record, err error) Outcome {
+func (d desk) removed(operator, id string, r Record, err error) Outcome {
 	if err != nil {
 		return Outcome{Error: err.Error()}
 	}
-	d.log.Info("a peel is removed", "peel", r.ID, "operator", operator, "public", r.Public, "state", r.State)
+	d.log.Info("a peel is removed", "peel", id, "operator", operator, "public", r.Public, "state", r.State)
 	if r.State != Issued && r.State != Active {
 		return Outcome{}
 	}
@@ -140,6 +101,9 @@ type choice struct {
 // choose takes the patterns apart. Patterns match the records that pick accepts; an id that is written out stands for
 // itself, so that what cannot be done to it is reported.
 func (d desk) choose(ctx context.Context, q order, kind string, pick func(Record) bool) (choice, error) {
+	if len(q.Patterns) == 0 && !q.All {
+		return choice{}, errors.New("name peels, a pattern, or --all")
+	}
 	c := choice{unknown: map[string]string{}}
 	candidates := d.directory.ids(pick)
 	if q.All {
@@ -177,13 +141,13 @@ func (d desk) choose(ctx context.Context, q order, kind string, pick func(Record
 
 // known notes an error for each id that has no record, with the nearest one that has.
 func (d desk) known(ctx context.Context, ids []string, unknown map[string]string) error {
-	records, err := d.store.List(ctx, ids...)
+	entries, err := d.store.entries(ctx, ids)
 	if err != nil {
 		return err
 	}
 	found := map[string]bool{}
-	for _, r := range records {
-		found[r.ID] = true
+	for _, e := range entries {
+		found[bus.FromToken(e.Key)] = true
 	}
 	var all []string
 	for _, id := range ids {
@@ -216,7 +180,7 @@ func turn(ids []string, after string) (these []string, more string) {
 	return ids[:page], ids[page-1]
 }
 
-func (d desk) list(ctx context.Context, q order) (orderReply, error) {
+func (d desk) list(ctx context.Context, _ string, q order) (orderReply, error) {
 	c, err := d.choose(ctx, q, "enrollment", func(Record) bool { return true })
 	if err != nil {
 		return orderReply{}, err
@@ -237,13 +201,12 @@ func (d desk) list(ctx context.Context, q order) (orderReply, error) {
 	if err != nil {
 		return orderReply{}, err
 	}
-	slices.SortFunc(records, func(a, b Record) int { return strings.Compare(a.ID, b.ID) })
 	return orderReply{Records: records, More: more}, nil
 }
 
 // decide does f to the chosen peels, a page of them, several at a time. Patterns match the records in state pending,
 // and in the other state given.
-func (d desk) decide(ctx context.Context, q order, also State, f func(context.Context, string) Outcome) (orderReply, error) {
+func (d desk) decide(ctx context.Context, q order, also State, f func(id string) Outcome) (orderReply, error) {
 	kind := "pending peel"
 	if also != Pending {
 		kind = fmt.Sprintf("pending or %s peel", also)
@@ -263,7 +226,7 @@ func (d desk) decide(ctx context.Context, q order, also State, f func(context.Co
 			if text := c.unknown[id]; text != "" {
 				outcomes[i].Error = text
 			} else {
-				outcomes[i] = f(ctx, id)
+				outcomes[i] = f(id)
 			}
 			outcomes[i].ID = id
 		})

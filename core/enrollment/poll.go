@@ -32,11 +32,15 @@ func (s *Server) creds(r *http.Request, q credsRequest) (int, any, error) {
 
 // issue notes the JWT before it hands it out: what was issued must be known to whoever revokes it.
 func (s *Server) issue(ctx context.Context, id, public string) (int, any, error) {
-	var expires time.Time
-	if s.TTL > 0 {
-		expires = s.Clock().Add(s.TTL)
+	jwt, err := keys.PeelJWT(s.Account, id, public, s.TTL)
+	if err != nil {
+		return 0, nil, err
 	}
-	record, err := s.store.MarkIssued(ctx, id, public, expires)
+	user, err := keys.ParseUser(jwt)
+	if err != nil {
+		return 0, nil, err
+	}
+	record, err := s.store.MarkIssued(ctx, id, public, user.Expires)
 	var state *StateError
 	switch {
 	case errors.As(err, &state) && state.State == Rejected:
@@ -44,10 +48,6 @@ func (s *Server) issue(ctx context.Context, id, public string) (int, any, error)
 	case errors.As(err, &state): // a replica that has not heard of the approval yet
 		return http.StatusAccepted, stateReply{state.State}, nil
 	case err != nil:
-		return 0, nil, err
-	}
-	jwt, err := keys.PeelJWT(s.Account, id, public, s.TTL)
-	if err != nil {
 		return 0, nil, err
 	}
 	s.Log.Info("a peel has its credentials", "peel", id, "public", public, "state", record.State, "approved_by", record.DecidedBy)

@@ -34,8 +34,9 @@ type Server struct {
 	ServerOptions
 	store      *Store
 	challenges challenges
-	addresses  *limiter
-	everybody  *rate.Limiter
+	requests   *limiter      // by address
+	handed     *limiter      // challenges, by address
+	everybody  *rate.Limiter // challenges
 	waiting    chan struct{} // a slot for each poll that waits
 	mux        *http.ServeMux
 }
@@ -55,7 +56,8 @@ func NewServer(o ServerOptions) *Server {
 		ServerOptions: o,
 		store:         NewStore(o.Conn, o.Clock),
 		challenges:    challenges{o.Conn},
-		addresses:     newLimiter(o.Limits.Rate, o.Limits.Burst, o.Limits.Addresses),
+		requests:      newLimiter(requestsPerChallenge*o.Limits.Rate, requestsPerChallenge*o.Limits.Burst, o.Limits.Addresses),
+		handed:        newLimiter(o.Limits.Rate, o.Limits.Burst, o.Limits.Addresses),
 		everybody:     rate.NewLimiter(rate.Limit(o.Limits.Challenges), int(10*o.Limits.Challenges)),
 		waiting:       make(chan struct{}, o.Limits.Waiting),
 		mux:           http.NewServeMux(),
@@ -74,11 +76,19 @@ const kvTimeout = 5 * time.Second
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if wait, ok := s.addresses.allow(addressOf(r), s.Clock()); !ok {
-		s.fail(w, r, &httpError{status: http.StatusTooManyRequests, retry: wait, text: "too many requests from this address: wait and try again"})
+	if wait, ok := s.requests.allow(addressOf(r), s.Clock()); !ok {
+		s.fail(w, r, tooMany(wait, "too many requests from this address"))
+		return
+	}
+	if !s.Conn.Connected() {
+		s.fail(w, r, errors.New("not connected to NATS"))
 		return
 	}
 	s.mux.ServeHTTP(w, r)
+}
+
+func tooMany(wait time.Duration, what string) error {
+	return &httpError{status: http.StatusTooManyRequests, retry: wait, text: what + ": wait and try again"}
 }
 
 // addressOf is the other end of the connection. What proxies say of who is behind them anybody can say.
@@ -137,8 +147,11 @@ func answer[T checked](s *Server, f func(*http.Request, T) (int, any, error)) ht
 }
 
 func (s *Server) challenge(r *http.Request, q challengeRequest) (int, any, error) {
+	if wait, ok := s.handed.allow(addressOf(r), s.Clock()); !ok {
+		return 0, nil, tooMany(wait, "too many challenges for this address")
+	}
 	if wait, ok := take(s.everybody, s.Clock()); !ok {
-		return 0, nil, &httpError{status: http.StatusTooManyRequests, retry: wait, text: "too many peels are enrolling at once: wait and try again"}
+		return 0, nil, tooMany(wait, "too many peels are enrolling at once")
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), kvTimeout)
 	defer cancel()
@@ -217,7 +230,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, bus.ErrFull):
 		known = &httpError{status: http.StatusServiceUnavailable, retry: 30 * time.Second, text: "the master has no room for more enrollments now: try again later", err: err}
 	default:
-		known = &httpError{status: http.StatusServiceUnavailable, retry: 2 * time.Second, text: "the master cannot reach its storage: try again later", err: err}
+		known = &httpError{status: http.StatusServiceUnavailable, retry: time.Second, text: "the master cannot reach its storage: try again later", err: err}
 	}
 	if known.retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(known.retry.Seconds()))))

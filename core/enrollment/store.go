@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -42,20 +44,39 @@ func (s *Store) read(ctx context.Context, id string) (Record, uint64, error) {
 	return r, e.Revision, err
 }
 
+// errDamaged: an entry is no record. It counts for nothing, stands in the way of its id, and can be removed.
+var errDamaged = errors.New("damaged")
+
 func decodeRecord(e bus.Entry) (Record, error) {
 	var r Record
 	if err := bus.Unmarshal(e.Value, &r); err != nil {
-		return Record{}, fmt.Errorf("bucket %s: entry %q: %w", e.Bucket, e.Key, err)
+		return Record{}, fmt.Errorf("bucket %s: entry %q is %w: %w", e.Bucket, e.Key, errDamaged, err)
 	}
 	if bus.Token(r.ID) != e.Key {
-		return Record{}, fmt.Errorf("bucket %s: entry %q holds the record of %q", e.Bucket, e.Key, r.ID)
+		return Record{}, fmt.Errorf("bucket %s: entry %q is %w: it holds the record of %q", e.Bucket, e.Key, errDamaged, r.ID)
 	}
 	r.toUTC()
 	return r, nil
 }
 
-// List reads the records of the given ids, or all records, sorted by the ids' tokens. Unknown ids are left out.
+// List reads the records of the given ids, or all records, sorted by id. Ids without a record, or with a damaged one,
+// are left out.
 func (s *Store) List(ctx context.Context, ids ...string) ([]Record, error) {
+	entries, err := s.entries(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]Record, 0, len(entries))
+	for _, e := range entries {
+		if r, err := decodeRecord(e); err == nil { // a Directory logs those that are damaged
+			records = append(records, r)
+		}
+	}
+	slices.SortFunc(records, func(a, b Record) int { return strings.Compare(a.ID, b.ID) })
+	return records, nil
+}
+
+func (s *Store) entries(ctx context.Context, ids []string) ([]bus.Entry, error) {
 	keys := []string{">"}
 	if len(ids) > 0 {
 		keys = make([]string, len(ids))
@@ -63,19 +84,7 @@ func (s *Store) List(ctx context.Context, ids ...string) ([]Record, error) {
 			keys[i] = bus.Token(id)
 		}
 	}
-	entries, err := s.conn.GetMany(ctx, bus.BucketEnrollments, keys...)
-	if err != nil {
-		return nil, err
-	}
-	records := make([]Record, 0, len(entries))
-	for _, e := range entries {
-		r, err := decodeRecord(e)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, r)
-	}
-	return records, nil
+	return s.conn.GetMany(ctx, bus.BucketEnrollments, keys...)
 }
 
 // Submit stores a new request as pending. The same keys again change nothing and return the record as it is; other keys
@@ -166,7 +175,7 @@ func (s *Store) MarkActive(ctx context.Context, id, public string) (Record, erro
 // it expires.
 func (s *Store) Remove(ctx context.Context, id string) (Record, error) {
 	r, err := s.Get(ctx, id)
-	if err != nil {
+	if err != nil && !errors.Is(err, errDamaged) {
 		return Record{}, err
 	}
 	return r, s.conn.Delete(ctx, bus.BucketEnrollments, bus.Token(id))
