@@ -1,0 +1,255 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/facts"
+	"github.com/ptorbus/zester/core/target"
+)
+
+// ErrNoTop: the settings tree has no top.zy, or does not exist.
+var ErrNoTop = errors.New("no top.zy")
+
+// Peel is whom to compile for. Facts are what the peel says of itself.
+type Peel struct {
+	ID    string
+	Facts map[string]any
+}
+
+// CompilerOptions configure a Compiler.
+type CompilerOptions struct {
+	Dir     string            // the settings tree: /srv/zester/settings
+	Account Account           // for !encrypted values
+	Groups  map[string]string // what N@ terms in top.zy mean
+	// Vars, if not nil, gives more variables for a peel's templates. It must derive nothing from facts but p.Facts.
+	Vars func(p Peel) map[string]any
+}
+
+// Compiler makes peels' settings of a settings tree. It reads each file once until Reload.
+type Compiler struct {
+	o    CompilerOptions
+	tree atomic.Pointer[tree]
+}
+
+// NewCompiler makes a Compiler. The directory need not exist yet.
+func NewCompiler(o CompilerOptions) *Compiler {
+	c := &Compiler{o: o}
+	c.Reload()
+	return c
+}
+
+// Reload makes the Compiler read the files anew.
+func (c *Compiler) Reload() { c.tree.Store(newTree(c.o.Dir)) }
+
+// Compile makes the settings of one peel. The error names the file at fault; it is ErrNoTop if there is nothing to compile.
+func (c *Compiler) Compile(ctx context.Context, p Peel) (map[string]any, error) {
+	r := c.newRun(p)
+	data, err := r.top(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.checkSecrets(ctx); err != nil {
+		return nil, err
+	}
+	if data == nil {
+		data = map[string]any{}
+	}
+	return data, nil
+}
+
+// run is one compilation.
+type run struct {
+	c       *Compiler
+	tree    *tree
+	peel    Peel
+	vars    map[string]any
+	free    bool                  // no facts: what is reached is reached whatever a peel says
+	reached map[string]*reachedBy // by path
+}
+
+// reachedBy is how a file came to take part.
+type reachedBy struct {
+	file    *settingsFile
+	tops    []*assignment // that assign it
+	parents []string      // files that include it
+}
+
+func (c *Compiler) newRun(p Peel) *run {
+	r := &run{c: c, tree: c.tree.Load(), peel: p, reached: map[string]*reachedBy{}}
+	// The id is what the peel is approved as, not what its facts say.
+	known := map[string]any{}
+	maps.Copy(known, p.Facts)
+	known["id"] = p.ID
+	r.peel.Facts = known
+	grains := facts.Grains(known)
+	r.vars = map[string]any{"id": p.ID, "peel_id": p.ID, "facts": known, "grains": grains}
+	if c.o.Vars != nil {
+		maps.Copy(r.vars, c.o.Vars(r.peel))
+	}
+	return r
+}
+
+// top renders the top file and merges what it assigns, in order.
+func (r *run) top(ctx context.Context) (map[string]any, error) {
+	path, source, err := r.tree.find(ctx, "top.zy", "top.sls")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("settings directory %s: %w: it says which peels get which files, e.g. \"base: {'*': [common]}\"", r.c.o.Dir, ErrNoTop)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d, err := r.tree.render(ctx, path, source, r.vars)
+	if err != nil {
+		return nil, err
+	}
+	t, err := r.tree.parsedTop(d, r.c.o.Groups)
+	if err != nil {
+		return nil, err
+	}
+	var data map[string]any
+	for _, a := range t.entries {
+		if !a.target.Match(target.Peel{ID: r.peel.ID, Facts: r.peel.Facts}) || r.free && !a.target.IDOnly() {
+			continue
+		}
+		for _, n := range a.files {
+			over, err := r.named(ctx, d, n, func(by *reachedBy) { by.tops = append(by.tops, a) }, nil)
+			if err != nil {
+				return nil, err
+			}
+			data = Merge(data, over)
+		}
+	}
+	return data, nil
+}
+
+// parsedTop reads a top file; equal texts are read once.
+func (t *tree) parsedTop(d *document, groups map[string]string) (*top, error) {
+	t.mu.Lock()
+	parsed := t.tops[d.text]
+	t.mu.Unlock()
+	if parsed != nil {
+		return parsed, nil
+	}
+	parsed, err := parseTop(d, groups)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.tops) >= maxParsed {
+		clear(t.tops)
+	}
+	t.tops[d.text] = parsed
+	return parsed, nil
+}
+
+// named merges the files that a name in document d means. origin records how they were reached.
+func (r *run) named(ctx context.Context, d *document, n name, origin func(*reachedBy), defaults map[string]any) (map[string]any, error) {
+	if err := checkName(n.text); err != nil {
+		return nil, d.at(n.line, "%w", err)
+	}
+	names := r.tree.expand(ctx, n.text)
+	if len(names) == 0 && !n.missing {
+		return nil, d.at(n.line, "no settings file matches %q", n.text)
+	}
+	var data map[string]any
+	for _, file := range names {
+		path, source, err := r.tree.find(ctx, candidates(file)...)
+		if errors.Is(err, fs.ErrNotExist) {
+			if n.missing {
+				continue
+			}
+			return nil, d.at(n.line, "%w", r.noFile(ctx, file))
+		}
+		if err != nil {
+			return nil, d.at(n.line, "%w", err)
+		}
+		over, err := r.file(ctx, path, source, origin, defaults)
+		if err != nil {
+			return nil, err
+		}
+		data = Merge(data, over)
+	}
+	return data, nil
+}
+
+func (r *run) noFile(ctx context.Context, file string) error {
+	p := strings.ReplaceAll(file, ".", "/")
+	err := fmt.Errorf("there is no settings file %q: neither %s.zy nor %s/init.zy", file, p, p)
+	if near := config.Nearest(file, r.tree.list(ctx)); near != "" {
+		return fmt.Errorf("%w (did you mean %q?)", err, near)
+	}
+	return err
+}
+
+// file merges one file over what it includes. The first time counts; when it is reached again it adds nothing, as in Salt.
+func (r *run) file(ctx context.Context, p string, source []byte, origin func(*reachedBy), defaults map[string]any) (map[string]any, error) {
+	if by := r.reached[p]; by != nil {
+		origin(by)
+		return nil, nil
+	}
+	by := &reachedBy{}
+	r.reached[p] = by
+	origin(by)
+	f, err := r.tree.file(ctx, p, source, r.varsFor(p, defaults), r.c.o.Account)
+	if err != nil {
+		if r.free && ctx.Err() == nil {
+			return nil, nil // it needs facts: what it includes is not reached without
+		}
+		return nil, err
+	}
+	by.file = f
+	d := &document{name: p, rendered: f.rendered}
+	var data map[string]any
+	for _, in := range f.includes {
+		in.text = absolute(p, in.text)
+		over, err := r.named(ctx, d, in.name, func(by *reachedBy) { by.parents = append(by.parents, p) }, in.defaults)
+		if err != nil {
+			return nil, err
+		}
+		if len(over) > 0 {
+			over = nest(in.key, over)
+		}
+		data = Merge(data, over)
+	}
+	return Merge(data, f.data), nil
+}
+
+// varsFor are the variables of one file's template.
+func (r *run) varsFor(p string, defaults map[string]any) map[string]any {
+	vars := make(map[string]any, len(r.vars)+len(defaults)+4)
+	maps.Copy(vars, r.vars)
+	dir := path.Dir(p)
+	stem := strings.TrimSuffix(p, path.Ext(p))
+	vars["tplfile"], vars["tpldir"] = p, dir
+	vars["sls"] = strings.ReplaceAll(strings.TrimSuffix(stem, "/init"), "/", ".")
+	vars["slspath"] = dir
+	maps.Copy(vars, defaults)
+	return vars
+}
+
+// absolute resolves a name that begins with dots: one for the including file's directory, each more for one above.
+func absolute(from, name string) string {
+	rest := strings.TrimLeft(name, ".")
+	up := len(name) - len(rest)
+	if up == 0 {
+		return name
+	}
+	dir := strings.Split(path.Dir(from), "/")
+	if dir[0] == "." {
+		dir = nil
+	}
+	if up-1 > len(dir) {
+		return name // is refused as a name
+	}
+	return strings.Join(append(slices.Clip(dir[:len(dir)-(up-1)]), rest), ".")
+}

@@ -1,0 +1,134 @@
+package settings
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/target"
+)
+
+// top is a top file as it came out for a peel: targets in order, each with the files assigned to it. Immutable.
+type top struct {
+	entries []*assignment
+}
+
+// assignment is one target of a top file.
+type assignment struct {
+	target *target.Target
+	text   string
+	line   int
+	files  []name
+}
+
+// name is a file's name with the line it stands in.
+type name struct {
+	text    string
+	line    int
+	missing bool // the file need not exist
+}
+
+// base is the one environment there is. A top file may name it, as Salt's do, or have the targets at its top level.
+const base = "base"
+
+// parseTop reads a top file. groups gives the meaning of N@ terms.
+func parseTop(d *document, groups map[string]string) (*top, error) {
+	node, err := d.parse()
+	if err != nil || node == nil {
+		return &top{}, err
+	}
+	r := &reader{doc: d}
+	if node.Kind != yaml.MappingNode {
+		return nil, d.at(node.Line, "a top file is a mapping of targets to lists of files")
+	}
+	t := &top{}
+	err = r.pairs(node, 0, func(key string, keyNode, value *yaml.Node) error {
+		value = resolve(value)
+		if value.Kind != yaml.MappingNode {
+			return t.assign(d, groups, key, keyNode, value)
+		}
+		if key != base {
+			hint := "there is one environment, \"base\""
+			if config.Nearest(key, []string{base}) != "" {
+				hint = "did you mean \"base\"?"
+			}
+			return d.at(keyNode.Line, "unknown environment %q: %s", key, hint)
+		}
+		return r.pairs(value, 1, func(key string, keyNode, value *yaml.Node) error {
+			return t.assign(d, groups, key, keyNode, resolve(value))
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// matchers are Salt's names for kinds of targets, as "- match: grain" in a list of files, with the prefix they have here.
+var matchers = map[string]string{
+	"compound": "", "glob": "", "list": "L@", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "fact": "G@", "ipcidr": "S@", "nodegroup": "N@",
+}
+
+func (t *top) assign(d *document, groups map[string]string, text string, key, value *yaml.Node) error {
+	if value.Kind != yaml.SequenceNode {
+		return d.at(key.Line, "target %q: expected a list of files", text)
+	}
+	a := &assignment{text: text, line: key.Line}
+	prefix, missing := "", false
+	for _, item := range value.Content {
+		item = resolve(item)
+		if item.Kind == yaml.ScalarNode && !isNull(item) && item.Tag != "!encrypted" {
+			a.files = append(a.files, name{text: item.Value, line: item.Line})
+			continue
+		}
+		option, setting, ok := pair(item)
+		switch {
+		case ok && option == "match":
+			p, known := matchers[setting]
+			if !known {
+				return d.at(item.Line, "target %q: unknown kind of match %q: write the target as a compound one", text, setting)
+			}
+			prefix = p
+		case ok && option == "ignore_missing":
+			missing = setting == "true" || setting == "True"
+		default:
+			return d.at(item.Line, "target %q: expected the name of a file", text)
+		}
+	}
+	for i := range a.files {
+		a.files[i].missing = missing
+	}
+	var err error
+	if a.target, err = target.Parse(prefix + text); err == nil {
+		a.target, err = a.target.Expand(groups)
+	}
+	if err == nil && a.target.UsesSettings() {
+		err = fmt.Errorf("target %q: settings cannot decide who gets settings: use ids or facts", text)
+	}
+	if err != nil {
+		return d.at(key.Line, "%w", err)
+	}
+	t.entries = append(t.entries, a)
+	return nil
+}
+
+// pair takes apart a mapping of one plain value.
+func pair(n *yaml.Node) (key, value string, ok bool) {
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[0].Kind != yaml.ScalarNode || n.Content[1].Kind != yaml.ScalarNode {
+		return "", "", false
+	}
+	return n.Content[0].Value, n.Content[1].Value, true
+}
+
+// checkName refuses what cannot be a settings file's name.
+func checkName(text string) error {
+	switch {
+	case strings.HasSuffix(text, ".zy") || strings.HasSuffix(text, ".sls"):
+		return fmt.Errorf("%q: name the file without its suffix", text)
+	case text == "" || strings.HasPrefix(text, "/") || strings.HasPrefix(text, ".") || strings.Contains(text, ".."):
+		return fmt.Errorf("%q is not the name of a settings file: write common.base for common/base.zy", text)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package settings
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ptorbus/zester/core/files"
+	"github.com/ptorbus/zester/core/render"
+)
+
+// tree is the settings directory as it is read once: a file is loaded when it is first asked for and stays as it was.
+type tree struct {
+	dir    files.Directory
+	engine *render.Engine
+
+	mu     sync.Mutex
+	loaded map[string]loaded
+	names  []string // of all settings files, dotted; nil until asked for
+	files  map[parseKey]*settingsFile
+	tops   map[string]*top
+}
+
+type loaded struct {
+	data []byte
+	err  error
+}
+
+// maxParsed bounds how many distinct texts are remembered as YAML.
+const maxParsed = 10_000
+
+type parseKey struct{ path, text string }
+
+func newTree(dir string) *tree {
+	t := &tree{dir: files.Dir(dir), loaded: map[string]loaded{}, files: map[parseKey]*settingsFile{}, tops: map[string]*top{}}
+	t.engine = render.New(render.Options{Loader: t})
+	return t
+}
+
+// Load implements render.Loader: templates may import and include files of the tree.
+func (t *tree) Load(ctx context.Context, name string) ([]byte, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	l, ok := t.loaded[name]
+	if !ok {
+		l.data, l.err = t.dir.Load(ctx, name)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		t.loaded[name] = l
+	}
+	return l.data, l.err
+}
+
+// find returns the path and content of the first of the candidates that exists.
+func (t *tree) find(ctx context.Context, candidates ...string) (string, []byte, error) {
+	for _, c := range candidates {
+		data, err := t.Load(ctx, c)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return c, data, err
+		}
+	}
+	return "", nil, fs.ErrNotExist
+}
+
+// candidates are the files that a name such as "common.base" can mean.
+func candidates(name string) []string {
+	p := strings.ReplaceAll(name, ".", "/")
+	return []string{p + ".zy", p + "/init.zy", p + ".sls", p + "/init.sls"}
+}
+
+// list gives the names of all settings files, sorted.
+func (t *tree) list(ctx context.Context) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.names != nil {
+		return t.names
+	}
+	paths, err := t.dir.Names(ctx)
+	if err != nil {
+		return nil
+	}
+	t.names = []string{}
+	for _, p := range paths {
+		stem, isFile := strings.CutSuffix(p, ".zy")
+		if !isFile {
+			stem, isFile = strings.CutSuffix(p, ".sls")
+		}
+		if dir, base := path.Split(stem); base == "init" && dir != "" {
+			stem = strings.TrimSuffix(dir, "/")
+		}
+		if isFile && stem != "top" && !strings.Contains(stem, ".") {
+			t.names = append(t.names, strings.ReplaceAll(stem, "/", "."))
+		}
+	}
+	slices.Sort(t.names)
+	t.names = slices.Compact(t.names)
+	return t.names
+}
+
+// expand gives the names that a pattern with * ? or [] means; any other name means itself.
+func (t *tree) expand(ctx context.Context, name string) []string {
+	if !strings.ContainsAny(name, "*?[") {
+		return []string{name}
+	}
+	// A dot is no border to a pattern, as in Salt.
+	pattern := strings.ReplaceAll(name, ".", "/")
+	var out []string
+	for _, n := range t.list(ctx) {
+		if globMatch(pattern, strings.ReplaceAll(n, ".", "/")) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// globMatch is path.Match with a slash as any other character.
+func globMatch(pattern, name string) bool {
+	flat := func(s string) string { return strings.ReplaceAll(s, "/", "\x01") }
+	ok, err := path.Match(flat(pattern), flat(name))
+	return ok && err == nil
+}
