@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain puts this binary into the PATH under all names of the real one, so that scripts and the commands of the README
+// run what a user runs.
+func TestMain(m *testing.M) {
+	commands := map[string]func(){"zester": main}
+	for _, p := range personalities() {
+		if p.link != "" {
+			commands[p.link] = main
+		}
+	}
+	testscript.Main(m, commands)
+}
+
+// TestScripts runs testdata/script. Beyond testscript's own commands there is
+//
+//	fleet [PEELS]
+//
+// which starts a playground with those peels in the background, waits until it is ready and points ZESTER_CONFIG to it.
+func TestScripts(t *testing.T) {
+	const dir = "testdata/script"
+	scripts, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts in %s: %v", dir, err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                dir,
+		RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"fleet": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) > 1 {
+					ts.Fatalf("usage: fleet [PEELS]")
+				}
+				command := []string{"zester", "playground", "up", "--dir", ts.MkAbs("fleet")}
+				if len(args) == 1 {
+					command = append(command, "--peels", args[0])
+				}
+				environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+				stop, err := startPlayground(command, ts.Getenv("WORK"), environ)
+				if err != nil {
+					ts.Fatalf("%v", err)
+				}
+				ts.Defer(func() { ts.Check(stop()) })
+				ts.Setenv("ZESTER_CONFIG", ts.MkAbs("fleet/client.yaml"))
+			},
+		},
+	})
+}
+
+// startPlayground runs a command that ends up in "playground ready". The function it returns ends it as Ctrl-C does, and
+// fails if it does not end well.
+func startPlayground(command []string, dir string, environ []string) (stop func() error, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	playground := exec.Command(command[0], command[1:]...)
+	playground.Dir, playground.Env = dir, environ
+	var complaints strings.Builder
+	playground.Stderr = &complaints
+	out, err := playground.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := playground.Start(); err != nil {
+		return nil, err
+	}
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		lines := bufio.NewScanner(out)
+		for seen := false; lines.Scan(); {
+			if !seen && strings.HasPrefix(lines.Text(), "playground ready") {
+				seen = true
+				close(ready)
+			}
+		}
+		ended <- playground.Wait()
+	}()
+	stop = func() error {
+		if err := playground.Process.Signal(os.Interrupt); err != nil {
+			return fmt.Errorf("%q ended by itself: %v\n%s", command, <-ended, complaints.String())
+		}
+		select {
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("%q: %w\n%s", command, err, complaints.String())
+			}
+			return nil
+		case <-time.After(20 * time.Second):
+			return fmt.Errorf("%q does not end on an interrupt: %w", command, playground.Process.Kill())
+		}
+	}
+	select {
+	case <-ready:
+		return stop, nil
+	case err := <-ended:
+		return nil, fmt.Errorf("%q ended before it was ready: %v\n%s", command, err, complaints.String())
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%q is not ready after a minute: %w", command, playground.Process.Kill())
+	}
+}
+
+var (
+	shBlock    = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
+	upCommand  = regexp.MustCompile("`([^`\n]*playground up --dir (\\S+)[^`\n]*)`")
+	makeTarget = regexp.MustCompile(`(?m)^([a-z]+):`)
+	comment    = regexp.MustCompile(`(^|\s)#\s[^'"]*$`) // not within quotes
+)
+
+// readmeCommands are the lines of the README's sh blocks, continued lines joined, comments at their ends left out, and
+// the command in its text that starts the fleet they are for. The fleet's directory is moved into dir.
+func readmeCommands(t *testing.T, dir string) (up string, commands []string) {
+	t.Helper()
+	content, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(content)
+	found := upCommand.FindStringSubmatch(readme)
+	if found == nil {
+		t.Fatal("the README does not say how to start a fleet: no `... playground up --dir DIR` in it")
+	}
+	here := strings.NewReplacer(found[2], filepath.Join(dir, "fleet"))
+	for _, block := range shBlock.FindAllStringSubmatch(readme, -1) {
+		for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", " ")) {
+			line = strings.TrimPrefix(strings.TrimSpace(line), "$ ")
+			if line = strings.TrimSpace(comment.ReplaceAllString(line, "")); line != "" {
+				commands = append(commands, here.Replace(line))
+			}
+		}
+	}
+	if len(commands) == 0 {
+		t.Fatal("the README has no commands in sh blocks")
+	}
+	return here.Replace(found[1]), commands
+}
+
+// TestReadme runs the README: all its commands in order, in a directory where bin is what make builds. Targets of make
+// are looked up only, since CI runs them, as are the two commands that fetch the source.
+func TestReadme(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var targets []string
+	for _, found := range makeTarget.FindAllStringSubmatch(string(makefile), -1) {
+		targets = append(targets, found[1])
+	}
+	zester, err := exec.LookPath("zester")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(filepath.Dir(zester), filepath.Join(dir, "bin")); err != nil {
+		t.Fatal(err)
+	}
+	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + t.TempDir(), "TERM=dumb"}
+	up, commands := readmeCommands(t, dir)
+	stop, err := startPlayground([]string{"sh", "-c", "exec env " + up}, dir, environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, command := range commands {
+		words := strings.Fields(command)
+		switch {
+		case words[0] == "make":
+			for _, target := range words[1:] {
+				if !strings.Contains(target, "=") && !slices.Contains(targets, target) {
+					t.Errorf("%q: the Makefile has no target %q", command, target)
+				}
+			}
+		case words[0] == "git" && words[1] == "clone", words[0] == "cd":
+		case words[0] == "export":
+			environ = append(environ, words[1:]...)
+		case strings.Contains(command, "zester"):
+			runReadmeCommand(t, command, dir, environ)
+		default:
+			t.Errorf("nobody runs %q of the README", command)
+		}
+	}
+}
+
+// runReadmeCommand expects success and some output within ten seconds.
+func runReadmeCommand(t *testing.T, command, dir string, environ []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	run := exec.CommandContext(ctx, "sh", "-ec", command)
+	run.Dir, run.Env = dir, environ
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGINT) }
+	run.WaitDelay = 5 * time.Second
+	out, err := run.CombinedOutput()
+	switch {
+	case err != nil:
+		t.Errorf("%q: %v\n%s", command, err, out)
+	case len(out) == 0:
+		t.Errorf("%q prints nothing", command)
+	}
+}
