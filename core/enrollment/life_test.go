@@ -52,6 +52,9 @@ func TestWholeLife(t *testing.T) {
 		t.Fatalf("the credentials are %q's of account %s", e.creds.Name(), e.creds.Account())
 	}
 	m.awaitState(c.ID, Issued)
+	if public, ok := m.directory.Issued(c.ID); !ok || public != c.Identity.Public() {
+		t.Errorf("it is to be marked active: %v, %q", ok, public)
+	}
 	if r, err = m.store.Get(ctx, c.ID); err != nil || r.DecidedBy != "alice" || r.IssuedAt.IsZero() || !r.Expires.Equal(e.creds.Expires()) {
 		t.Fatalf("the issued record is %+v, %v", r, err)
 	}
@@ -64,6 +67,9 @@ func TestWholeLife(t *testing.T) {
 		t.Fatalf("active: %+v, %v", r, err)
 	}
 	m.awaitState(c.ID, Active)
+	if _, ok := m.directory.Issued(c.ID); ok {
+		t.Error("it is still to be marked active")
+	}
 	if id, ok := m.directory.ByPublic(c.Identity.Public()); !ok || id != c.ID {
 		t.Errorf("the directory has %q for the public key", id)
 	}

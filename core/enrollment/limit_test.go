@@ -140,6 +140,7 @@ func TestWaitingIsBounded(t *testing.T) {
 		t.Errorf("got %d %s", status, reply)
 	}
 	for _, id := range ids {
+		m.awaitState(id, Pending)
 		if _, err := m.store.Approve(t.Context(), id, "alice"); err != nil {
 			t.Fatal(err)
 		}

@@ -3,33 +3,26 @@ package enrollment
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/ptorbus/zester/core/config"
 )
 
-// Connections that may be open at once.
-const (
-	maxConns        = 8192
-	maxConnsAddress = 1024
-)
-
 // Listener is the TLS listener of the enrollment API.
-type Listener struct{ tls net.Listener }
+type Listener struct {
+	tls  net.Listener
+	pair *pair
+}
 
-// Listen takes the address and loads the certificate and its key. Its errors are made with config.Invalid for the keys
-// enroll_addr, enroll_tls_cert and enroll_tls_key.
+// Listen takes the address and loads the certificate and its key, whose files may be replaced later on. Its errors are
+// made with config.Invalid for the keys enroll_addr, enroll_tls_cert and enroll_tls_key.
 func Listen(addr, certFile, keyFile string) (*Listener, error) {
-	cert, err := loadCertificate(certFile, keyFile)
+	p, err := loadPair(certFile, keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -38,34 +31,7 @@ func Listen(addr, certFile, keyFile string) (*Listener, error) {
 		return nil, explainListen(addr, err)
 	}
 	limited := &limitedListener{Listener: tcp, open: map[string]int{}}
-	return &Listener{tls.NewListener(limited, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13})}, nil
-}
-
-func loadCertificate(certFile, keyFile string) (tls.Certificate, error) {
-	certPEM, err := os.ReadFile(certFile)
-	if err != nil {
-		return tls.Certificate{}, explainFile("enroll_tls_cert", "--enroll-tls-cert", certFile, err)
-	}
-	keyPEM, err := os.ReadFile(keyFile)
-	if err != nil {
-		return tls.Certificate{}, explainFile("enroll_tls_key", "--enroll-tls-key", keyFile, err)
-	}
-	if !x509.NewCertPool().AppendCertsFromPEM(certPEM) {
-		return tls.Certificate{}, config.Invalid("enroll_tls_cert", "%q holds no PEM certificate: name another file with --enroll-tls-cert", certFile)
-	}
-	cert, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		return tls.Certificate{}, config.Invalid("enroll_tls_key", "%q is not the key of the certificate in %q (%w): name the two files of one pair with --enroll-tls-cert and --enroll-tls-key", keyFile, certFile, err)
-	}
-	return cert, nil
-}
-
-func explainFile(key, flag, file string, err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		err = path.Err
-	}
-	return config.Invalid(key, "%q: %w: name a PEM file that can be read with %s (\"zester bootstrap\" makes one)", file, err, flag)
+	return &Listener{tls.NewListener(limited, &tls.Config{GetCertificate: p.certificate, MinVersion: tls.VersionTLS13}), p}, nil
 }
 
 func explainListen(addr string, err error) error {
@@ -94,6 +60,7 @@ func (l *Listener) Serve(ctx context.Context, handler http.Handler, log *slog.Lo
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	l.pair.logTo(log)
 	server := &http.Server{
 		Handler:           handler,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -118,57 +85,4 @@ func (l *Listener) Serve(ctx context.Context, handler http.Handler, log *slog.Lo
 	}
 	<-done
 	return nil
-}
-
-// limitedListener closes connections beyond the limits at once, before a handshake costs anything.
-type limitedListener struct {
-	net.Listener
-	mu   sync.Mutex
-	all  int
-	open map[string]int
-}
-
-func (l *limitedListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		host, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
-		key := network(host)
-		if l.enter(key) {
-			return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { l.leave(key) })}, nil
-		}
-		conn.Close()
-	}
-}
-
-func (l *limitedListener) enter(key string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.all >= maxConns || l.open[key] >= maxConnsAddress {
-		return false
-	}
-	l.all++
-	l.open[key]++
-	return true
-}
-
-func (l *limitedListener) leave(key string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all--
-	if l.open[key]--; l.open[key] == 0 {
-		delete(l.open, key)
-	}
-}
-
-type limitedConn struct {
-	net.Conn
-	leave func()
-}
-
-func (c *limitedConn) Close() error {
-	c.leave()
-	return c.Conn.Close()
 }

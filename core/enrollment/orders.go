@@ -109,10 +109,12 @@ func (d desk) choose(ctx context.Context, q order, kind string, pick func(Record
 	if q.All {
 		c.ids = candidates
 	}
-	var named []string
+	var named []string // ids that the directory does not know, yet or because their records are damaged
 	for _, p := range q.Patterns {
 		if bus.CheckPeelID(p) == nil {
-			named = append(named, p)
+			if c.ids = append(c.ids, p); d.directory.record(p).State == "" {
+				named = append(named, p)
+			}
 			continue
 		}
 		t, err := target.Parse(p)
@@ -133,7 +135,6 @@ func (d desk) choose(ctx context.Context, q order, kind string, pick func(Record
 			return choice{}, err
 		}
 	}
-	c.ids = append(c.ids, named...)
 	slices.Sort(c.ids)
 	c.ids = slices.Compact(c.ids)
 	return c, nil
@@ -194,9 +195,6 @@ func (d desk) list(ctx context.Context, _ string, q order) (orderReply, error) {
 		}
 	}
 	ids, more := turn(c.ids, q.After)
-	if len(ids) == 0 {
-		return orderReply{}, nil
-	}
 	records, err := d.store.List(ctx, ids...)
 	if err != nil {
 		return orderReply{}, err

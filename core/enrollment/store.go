@@ -59,8 +59,7 @@ func decodeRecord(e bus.Entry) (Record, error) {
 	return r, nil
 }
 
-// List reads the records of the given ids, or all records, sorted by id. Ids without a record, or with a damaged one,
-// are left out.
+// List reads the records of the given ids, sorted by id. Ids without a record, or with a damaged one, are left out.
 func (s *Store) List(ctx context.Context, ids ...string) ([]Record, error) {
 	entries, err := s.entries(ctx, ids)
 	if err != nil {
@@ -77,12 +76,9 @@ func (s *Store) List(ctx context.Context, ids ...string) ([]Record, error) {
 }
 
 func (s *Store) entries(ctx context.Context, ids []string) ([]bus.Entry, error) {
-	keys := []string{">"}
-	if len(ids) > 0 {
-		keys = make([]string, len(ids))
-		for i, id := range ids {
-			keys[i] = bus.Token(id)
-		}
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = bus.Token(id)
 	}
 	return s.conn.GetMany(ctx, bus.BucketEnrollments, keys...)
 }
