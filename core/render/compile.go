@@ -149,15 +149,13 @@ func (c *compiler) arguments(name string, doc, argParser *parser.Parser) *tag {
 	for !argParser.End() {
 		t.toks = append(t.toks, argParser.Next())
 	}
-	end := len(c.tmpl.src)
 	if len(t.toks) > 0 && t.toks[0].Type == tokens.Initial {
 		t.pos = t.toks[0].Pos
 		t.toks = t.toks[1:]
 	}
+	end := t.pos
 	if n := len(t.toks); n > 0 {
 		end = t.toks[n-1].Pos + len(t.toks[n-1].Val)
-	} else {
-		end = t.pos
 	}
 	t.toks = append(t.toks, &tokens.Token{Type: tokens.BlockEnd, Pos: end})
 	return t

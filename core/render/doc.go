@@ -21,6 +21,8 @@
 // watched in loops and calls.
 //
 // What differs from Python on purpose: regular expressions are RE2, so that no
-// pattern can hang; files, commands and the network are out of a template's reach
-// but for the functions its caller passes in.
+// pattern can hang, and look-around is an error. A template runs no command and
+// writes nothing but what the functions its caller passes in do for it; it can look
+// at the local machine with the filters Salt has for that (file_hashsum,
+// list_files, which, get_uid, dns_check and their like).
 package render

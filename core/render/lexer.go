@@ -16,7 +16,6 @@ const printTag = "{{"
 type lexer struct {
 	src   string
 	pos   int
-	lines []int // offsets of line starts
 	slab  []tokens.Token
 	out   []*tokens.Token
 	open  []byte // closing brackets awaited

@@ -76,6 +76,9 @@ func (c *scopeCtx) lookup(r *run, name string) any {
 	if v, ok := c.own[name]; ok {
 		return v
 	}
+	if name == "self" && len(c.blocks) > 0 {
+		return &selfValue{c}
+	}
 	if v, ok := globals[name]; ok {
 		return v
 	}

@@ -101,12 +101,11 @@ func isMapping(v any) bool {
 
 // isSequence asks for a length and items, as Jinja2 does.
 func isSequence(_ *frame, v any, _ args) bool {
-	switch v.(type) {
+	switch v := v.(type) {
 	case string, markup, []byte, *List, *Tuple, *Dict, *rangeValue:
 		return true
 	case *undefined:
-		v.(*undefined).refuse()
-		return false
+		v.refuse()
 	}
 	return false
 }
@@ -123,9 +122,8 @@ func isIterable(_ *frame, v any, _ args) bool {
 }
 
 func isCallable(_ *frame, v any, _ args) bool {
-	switch v := v.(type) {
+	switch v.(type) {
 	case callable, *undefined:
-		_ = v
 		return true
 	}
 	return false
