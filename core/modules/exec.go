@@ -63,13 +63,19 @@ func (env *Env) exec(ctx context.Context, c command) (output, error) {
 	if c.merge {
 		cmd.Stderr = &stdout
 	}
+	var force *time.Timer
+	cmd.Cancel = func() error {
+		group := -cmd.Process.Pid
+		force = time.AfterFunc(killDelay, func() { _ = syscall.Kill(group, syscall.SIGKILL) })
+		return syscall.Kill(group, syscall.SIGTERM)
+	}
 	if err := cmd.Start(); err != nil {
 		return output{}, fmt.Errorf("command %q: %w", c.line, err)
 	}
 	out := output{pid: cmd.Process.Pid}
 	err = cmd.Wait()
-	if run.Err() != nil {
-		// The leader is gone; whatever is left of its group goes too.
+	if force != nil && force.Stop() {
+		// The leader is gone before its time; whatever is left of its group goes too.
 		_ = syscall.Kill(-out.pid, syscall.SIGKILL)
 	}
 	out.stdout, out.stderr = stdout.text(), stderr.text()
@@ -97,13 +103,12 @@ func (env *Env) prepare(ctx context.Context, c command) (*exec.Cmd, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Dir = c.cwd
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error {
-		pid := cmd.Process.Pid
-		time.AfterFunc(killDelay, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
-		return syscall.Kill(-pid, syscall.SIGTERM)
+	if cmd.Dir = c.cwd; c.cwd != "" {
+		if _, err := os.Stat(c.cwd); err != nil {
+			return nil, fmt.Errorf("cwd: %w", err)
+		}
 	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = strayDelay
 	if c.stdin != "" {
 		cmd.Stdin = strings.NewReader(c.stdin)

@@ -21,7 +21,7 @@ type verdict struct {
 // tally counts the results of one requisite's targets.
 type tally struct {
 	failed, changed, ok int
-	total                    int
+	total               int
 }
 
 // requisites looks at the results of everything c needs. The rules are Salt's: require and watch fail with any failed

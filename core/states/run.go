@@ -181,6 +181,7 @@ func (r *run) pretested(c *chunk) (result, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res, ok := r.pretests[c]
+	res.Ran = false
 	return res, ok
 }
 

@@ -1,0 +1,54 @@
+package states_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/ptorbus/zester/core/states"
+)
+
+// FuzzCompile: any text is a plan or errors, never both; each error is on a line of the file, and a plan has every state
+// once.
+func FuzzCompile(f *testing.F) {
+	cases, err := filepath.Glob("testdata/compile/*.txtar")
+	if err != nil || len(cases) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+	for _, name := range cases {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			if strings.HasSuffix(file.Name, ".zy") || strings.HasSuffix(file.Name, ".sls") {
+				f.Add(string(file.Data))
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = "#!yaml\n" + text
+		plan, err := runner(tree{"main.zy": text, "other.zy": "#!yaml\nother: test.nop\n"}).Compile(t.Context(), []string{"main"})
+		if err != nil {
+			if plan != nil {
+				t.Error("a plan beside an error")
+			}
+			var compile *states.CompileError
+			if !errors.As(err, &compile) || len(compile.Errors) == 0 {
+				t.Fatalf("the error %v is not a compile error", err)
+			}
+			for _, e := range compile.Errors {
+				if e.Msg == "" || e.Line > strings.Count(text, "\n")+strings.Count(text, "\r")+1 {
+					t.Errorf("error %q on line %d of %d", e.Msg, e.Line, strings.Count(text, "\n")+1)
+				}
+			}
+			return
+		}
+		if len(plan.Low()) != plan.Len() {
+			t.Errorf("%d of %d states are in the order", len(plan.Low()), plan.Len())
+		}
+	})
+}
