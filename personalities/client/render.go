@@ -37,7 +37,7 @@ func (c *renderCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	extra, err := readMap(c.Context)
+	extra, err := readContext(c.Context)
 	if err != nil {
 		return err
 	}
@@ -69,6 +69,32 @@ func (c *renderCommand) source(s *session) (data []byte, name string, err error)
 	}
 	data, err = os.ReadFile(c.File)
 	return data, filepath.Base(c.File), err
+}
+
+// readContext is readMap for variables whose values keep the order of their keys.
+func readContext(path string) (map[string]any, error) {
+	vars := map[string]any{}
+	if path == "" {
+		return vars, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	v, err := render.DecodeYAML(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	d, ok := v.(*render.Dict)
+	if !ok && v != nil {
+		return nil, fmt.Errorf("%s: want a map of names to values", path)
+	}
+	if ok {
+		for k, value := range d.All() {
+			vars[fmt.Sprint(k)] = value
+		}
+	}
+	return vars, nil
 }
 
 // readMap reads a file of variables; no file is no variables.

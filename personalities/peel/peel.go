@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -99,17 +100,34 @@ func Serve(ctx context.Context, c Config, o Options) error {
 	return p.work(ctx)
 }
 
-// credentials reads the peel's creds file, or enrolls to have one.
+// credentials reads the peel's creds file, or enrolls to have one: for the first time, or anew
+// with the same key when the old ones have expired.
 func (p *peel) credentials(ctx context.Context) (*keys.CredsFile, error) {
-	creds, err := keys.OpenCreds(p.credsFile())
+	file, err := keys.OpenCreds(p.credsFile())
 	switch {
-	case err == nil:
-		return creds, p.checkCreds(creds.Creds())
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	case p.MasterURL == "":
+	case errors.Is(err, fs.ErrNotExist) && p.MasterURL == "":
 		return nil, fmt.Errorf("no credentials at %s: name a master's enrollment API with --master-url, or put the file there", p.credsFile())
+	case errors.Is(err, fs.ErrNotExist):
+		return p.enrollFirst(ctx)
+	case err != nil:
+		return nil, err
 	}
+	creds := file.Creds()
+	if creds.Name() != p.ID {
+		return nil, fmt.Errorf("%s holds the credentials of %q, not of %q: check --id and --auth-dir", p.credsFile(), creds.Name(), p.ID)
+	}
+	if end := creds.Expires(); p.MasterURL == "" || end.IsZero() || time.Now().Before(end) {
+		return file, nil
+	}
+	p.Log.Warn("the credentials have expired: enrolling again with the same key", "expired", creds.Expires())
+	identity, err := keys.LoadIdentity(creds.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.credsFile(), err)
+	}
+	return p.enroll(ctx, identity)
+}
+
+func (p *peel) enrollFirst(ctx context.Context) (*keys.CredsFile, error) {
 	if err := os.MkdirAll(p.AuthDir, 0o700); err != nil {
 		return nil, config.Invalid("auth_dir", "%w", err)
 	}
@@ -117,31 +135,33 @@ func (p *peel) credentials(ctx context.Context) (*keys.CredsFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, _ := facts.Collect(ctx, facts.Options{Version: p.Version})
-	summary := map[string]string{"version": p.Version}
-	for _, name := range []string{"hostname", "os", "osrelease", "arch"} {
-		summary[name] = fmt.Sprint(host[name])
-	}
-	client := enrollment.Client{URL: p.MasterURL, CAFile: p.EnrollCA, ID: p.ID, Identity: identity, Facts: summary, Log: p.Log}
-	got, err := client.Enroll(ctx)
+	file, err := p.enroll(ctx, identity)
 	if err != nil {
-		return nil, err
-	}
-	if err := keys.WriteCreds(p.credsFile(), got); err != nil {
 		return nil, err
 	}
 	if err := os.Remove(p.seedFile()); err != nil { // the creds file holds the seed now
 		p.Log.Warn("the seed file of the enrollment stays", "error", err)
 	}
-	return keys.OpenCreds(p.credsFile())
+	return file, nil
 }
 
-// checkCreds keeps a peel from running under another's name.
-func (p *peel) checkCreds(c keys.Creds) error {
-	if c.Name() != p.ID {
-		return fmt.Errorf("%s holds the credentials of %q, not of %q: check --id and --auth-dir", p.credsFile(), c.Name(), p.ID)
+func (p *peel) enroll(ctx context.Context, identity *keys.Identity) (*keys.CredsFile, error) {
+	summary := map[string]string{"version": p.Version}
+	host, _ := facts.Collect(ctx, facts.Options{Version: p.Version})
+	for _, name := range []string{"hostname", "os", "osrelease", "arch"} {
+		if text, ok := host[name].(string); ok {
+			summary[name] = text
+		}
 	}
-	return nil
+	client := enrollment.Client{URL: p.MasterURL, CAFile: p.EnrollCA, ID: p.ID, Identity: identity, Facts: summary, Log: p.Log}
+	creds, err := client.Enroll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := keys.WriteCreds(p.credsFile(), creds); err != nil {
+		return nil, err
+	}
+	return keys.OpenCreds(p.credsFile())
 }
 
 func (p *peel) connect(ctx context.Context, file *keys.CredsFile) error {
