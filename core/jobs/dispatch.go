@@ -62,11 +62,11 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 			unheard = append(unheard, id)
 		}
 	}
-	if len(unheard) > 0 {
-		d.meters.resent.Add(len(unheard))
+	if len(unheard) > 0 && time.Now().Before(r.Deadline) {
 		if err := d.command(ctx, w, r, unheard); err != nil {
 			return 0, err
 		}
+		d.meters.resent.Add(len(unheard))
 	}
 	return pause(r, w.Attempt), nil
 }

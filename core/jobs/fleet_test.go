@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -177,8 +176,11 @@ func (p *peel) start(t testing.TB, f *fleet, change ...func(*jobs.Runner)) {
 	for _, c := range change {
 		c(&r)
 	}
+	ready := make(chan struct{})
+	r.Ready = func() { close(ready) }
 	p.stop = start(t, r.Run)
-	until(t, func() bool { return f.presence.Connected(p.id) && exists(filepath.Join(p.dir, "jobs", "journal")) })
+	<-ready
+	until(t, func() bool { return f.presence.Connected(p.id) })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := p.conn.Flush(ctx); err != nil {

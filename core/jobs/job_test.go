@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,12 +9,8 @@ import (
 	"github.com/ptorbus/zester/core/jobs"
 )
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 func TestJob(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t)
 	ids := []string{"db-01", "web-01", "web-02"}
 	f.peels(t, ids...)
@@ -80,7 +75,7 @@ func TestJob(t *testing.T) {
 		{request: jobs.Request{Target: "old-01", Function: "test.ping"}, exit: jobs.ExitSilent},
 		{request: jobs.Request{Target: "web-01", Function: "test.wait", Timeout: 300 * time.Millisecond}, exit: jobs.ExitFailed, returned: 1,
 			check: func(t *testing.T, s *jobs.Summary, r map[string]jobs.Return) {
-				if got := r["web-01"]; got.Reason != jobs.ReasonTimeout || !strings.Contains(got.Error, "stopped when the job's time of 2") && !strings.Contains(got.Error, "stopped when the job's time of 300ms") {
+				if got := r["web-01"]; got.Reason != jobs.ReasonTimeout || got.Error != "stopped when the job's time was up: context deadline exceeded" {
 					t.Errorf("return: %+v", got)
 				}
 			}},
@@ -99,6 +94,7 @@ func TestJob(t *testing.T) {
 }
 
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t)
 	f.peel(t, "web-01")
 	f.master(t, []string{"web-01"})
@@ -118,6 +114,7 @@ func TestRefused(t *testing.T) {
 }
 
 func TestSubmitChecks(t *testing.T) {
+	t.Parallel()
 	c := &jobs.Client{Operator: "alice"}
 	tests := []struct {
 		request jobs.Request

@@ -42,11 +42,8 @@ func (r *running) neverStarted(t *task) outcome {
 	if errors.Is(context.Cause(t.ctx), errStopping) {
 		return outcome{reason: ReasonInterrupted, retcode: 1, err: errors.New("not started: the peel stopped while the job was waiting for its turn")}
 	}
-	return outcome{reason: ReasonTimeout, retcode: 1, err: fmt.Errorf("not started: the job's time of %s was up before its turn came", t.limit())}
+	return outcome{reason: ReasonTimeout, retcode: 1, err: errors.New("not started: the job's time was up before its turn came")}
 }
-
-// limit is how long the job may take.
-func (t *task) limit() time.Duration { return t.cmd.Expires.Sub(t.cmd.Issued).Round(time.Millisecond) }
 
 // execute calls the function. A panic in it is the function's failure, not the peel's.
 func (r *running) execute(t *task) (o outcome) {
@@ -62,7 +59,7 @@ func (r *running) execute(t *task) (o outcome) {
 	}
 	switch cause := context.Cause(t.ctx); {
 	case errors.Is(cause, errTimeUp):
-		o.reason, o.err = ReasonTimeout, fmt.Errorf("stopped when the job's time of %s was up: %w", t.limit(), o.err)
+		o.reason, o.err = ReasonTimeout, fmt.Errorf("stopped when the job's time was up: %w", o.err)
 	case errors.Is(cause, errStopping):
 		o.reason, o.err = ReasonInterrupted, fmt.Errorf("interrupted: the peel stopped: %w", o.err)
 	}

@@ -39,6 +39,8 @@ type Runner struct {
 	// Concurrent is how many reading functions run at once, Queue how many jobs may wait, of
 	// each kind. 0 means 16 and 64.
 	Concurrent, Queue int
+	// Ready, if set, is called once commands are taken.
+	Ready func()
 	// StopWait is how long Run waits for functions whose context has ended. 0 means 5 s.
 	StopWait time.Duration
 }
@@ -90,12 +92,15 @@ func (r Runner) Run(ctx context.Context) error {
 	sending, stopSending := context.WithCancel(base)
 	defer stopSending()
 	loops.Go(func() { run.outbox.run(sending) })
-	loops.Go(func() { run.mutating(base) })
 	loops.Go(func() { run.tidying(sending) })
+	go run.mutating(base) // not waited for: it may be in a function that does not stop
 	sub, err := run.Conn.Subscribe(bus.Command(run.ID), run.take)
 	if err != nil {
 		stop(err)
 		return err
+	}
+	if run.Ready != nil {
+		run.Ready()
 	}
 	<-ctx.Done()
 	sub.Stop()
