@@ -31,7 +31,7 @@ func registerState(r *Registry) {
 	tests := func(args Args) bool { return args.Bool("test") }
 	never := func(Args) bool { return true }
 	add := func(name, doc string, params []Param, reads func(Args) bool, run func(context.Context, *Env, Args) (any, error)) {
-		r.Register(&Function{Name: "state." + name, Doc: doc, Params: params, Mutates: !reads(Args{}), Reads: reads, Run: pinned(run)})
+		r.Register(&Function{Name: "state." + name, Doc: doc, Params: params, Mutates: !reads(Args{}), Reads: reads, Run: prepared("state."+name, run)})
 	}
 	add("apply", "Apply SLS files, or the highstate.", withRunParams(mods), tests, applyMods)
 	add("highstate", "Apply what the top file assigns to this peel.", withRunParams(), tests, applyMods)
@@ -47,7 +47,7 @@ func registerState(r *Registry) {
 		Param{Name: "fun", Kind: states.Text, Required: true, Doc: "module.function of a state"},
 		Param{Name: "name", Kind: states.Text, Required: true, Doc: "its name"})
 	r.Register(&Function{Name: "state.single", Doc: "Apply one state that is written in no file.", Params: single, Open: true,
-		Mutates: true, Reads: tests, Run: pinned(applySingle)})
+		Mutates: true, Reads: tests, Run: prepared("state.single", applySingle)})
 	show := func(name, doc string, params []Param, what func(*states.Plan) any) {
 		add(name, doc, params, never, func(ctx context.Context, env *Env, args Args) (any, error) {
 			plan, err := compileMods(ctx, env, args)
@@ -160,11 +160,19 @@ func listed(tree states.Loader) states.Loader {
 	return tree
 }
 
-// pinned makes a tree that moves on stand still for one run.
-func pinned(run func(context.Context, *Env, Args) (any, error)) func(context.Context, *Env, Args) (any, error) {
+// prepared waits for the turn of a run that changes the host, and makes a tree that moves on stand still for the run.
+func prepared(name string, run func(context.Context, *Env, Args) (any, error)) func(context.Context, *Env, Args) (any, error) {
 	return func(ctx context.Context, env *Env, args Args) (any, error) {
 		if env.Tree == nil || env.Engine == nil {
 			return nil, errors.New("there is no states tree")
+		}
+		if env.registry().Mutating(name, nil, args) {
+			queue := !args.Has("queue") || args.Bool("queue")
+			turn, err := takeTurn(ctx, env, StateRun{Function: name, SLS: split(args.Strings("mods"))}, queue)
+			if err != nil {
+				return nil, err
+			}
+			defer turn.end()
 		}
 		if tree, ok := env.Tree.(*files.Tree); ok {
 			var err error

@@ -1,0 +1,127 @@
+package modules_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ptorbus/zester/core/modules"
+)
+
+// until waits for a condition.
+func until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func exists(path string) bool { _, err := os.Stat(path); return err == nil }
+
+const slowTree = `hold:
+  cmd.run:
+    - name: touch {{ facts.root }}/holding; while ! test -e {{ facts.root }}/release; do sleep 0.01; done
+`
+
+// TestOneRunAtATime: runs that change the host queue in the order of arrival, or are refused; those that read do not wait.
+func TestOneRunAtATime(t *testing.T) {
+	tree := map[string]string{"slow.zy": slowTree}
+	for _, name := range []string{"a", "b", "c"} {
+		tree[name+".zy"] = "x:\n  cmd.run:\n    - name: echo " + name + " >> {{ facts.root }}/log\n"
+	}
+	env, root := newEnv(t, tree)
+	var running sync.WaitGroup
+	start := func(sls string) {
+		running.Go(func() {
+			if _, err := modules.Builtin().Call(t.Context(), env, "state.apply", []any{sls}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	runs := filepath.Join(env.StateDir, "runs")
+	queued := func(n int) func() bool {
+		return func() bool {
+			found, err := filepath.Glob(filepath.Join(runs, "[0-9]*"))
+			return err == nil && len(found) == n
+		}
+	}
+	start("slow")
+	until(t, "the slow run", func() bool { return exists(filepath.Join(root, "holding")) })
+	for i, name := range []string{"a", "b", "c"} {
+		start(name)
+		until(t, name, queued(i+2))
+	}
+	_, err := call(t, env, "state.apply", []any{"a"}, map[string]any{"queue": false})
+	if want := regexp.MustCompile(`^another state run is going on: state.apply slow \(process \d+, since .*\): wait for it, or leave out queue=False$`); err == nil || !want.MatchString(err.Error()) {
+		t.Errorf("refused with %v", err)
+	}
+	for _, name := range []string{"state.show_sls", "state.test"} {
+		if _, err := call(t, env, name, []any{"a"}, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("enough"))
+	if _, err := modules.Builtin().Call(ctx, env, "state.apply", []any{"a"}, nil); err == nil || err.Error() != "enough" {
+		t.Errorf("cancelled with %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "release"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	running.Wait()
+	if log, err := os.ReadFile(filepath.Join(root, "log")); err != nil || string(log) != "a\nb\nc\n" {
+		t.Errorf("ran %q (%v)", log, err)
+	}
+	if !queued(0)() {
+		t.Error("marks are left behind")
+	}
+	if runs, err := modules.Interrupted(env.StateDir); err != nil || len(runs) > 0 {
+		t.Errorf("interrupted: %v (%v)", runs, err)
+	}
+}
+
+// TestInterrupted kills a process in the middle of a state run; the next start learns of it, and the next run runs.
+func TestInterrupted(t *testing.T) {
+	if dir := os.Getenv("ZESTER_TEST_STATE_DIR"); dir != "" {
+		env, root := newEnv(t, map[string]string{"slow.zy": slowTree})
+		env.StateDir = dir
+		if err := os.Symlink(root, filepath.Join(dir, "root")); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = modules.Builtin().Call(modules.WithJob(t.Context(), "job-7"), env, "state.apply", []any{"slow"}, nil)
+		return
+	}
+	env, _ := newEnv(t, map[string]string{"quick.zy": "x: test.nop\n"})
+	child := exec.Command(os.Args[0], "-test.run=^TestInterrupted$")
+	child.Env = append(os.Environ(), "ZESTER_TEST_STATE_DIR="+env.StateDir)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the run", func() bool { return exists(filepath.Join(env.StateDir, "root", "holding")) })
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	if err := os.WriteFile(filepath.Join(env.StateDir, "root", "release"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := modules.Interrupted(env.StateDir)
+	if err != nil || len(runs) != 1 || !strings.HasPrefix(runs[0].String(), "state.apply slow of job job-7 (process ") {
+		t.Errorf("interrupted: %v (%v)", runs, err)
+	}
+	if _, err := call(t, env, "state.apply", []any{"quick"}, nil); err != nil {
+		t.Error(err)
+	}
+	if runs, err := modules.Interrupted(env.StateDir); err != nil || len(runs) > 0 {
+		t.Errorf("still interrupted: %v (%v)", runs, err)
+	}
+}
