@@ -44,11 +44,16 @@ func compile(t testing.TB, a *keys.Account, p Peel, tree map[string]string) (str
 		}
 		return "", err
 	}
-	text, err := json.Marshal(data)
+	return jsonText(t, data), nil
+}
+
+func jsonText(t testing.TB, v any) string {
+	t.Helper()
+	text, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(text), nil
+	return string(text)
 }
 
 var web = Peel{ID: "web-01", Facts: map[string]any{

@@ -5,73 +5,74 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"maps"
 	"math"
 	"slices"
 )
 
-// fingerprint is a keyed digest of a peel's settings. With the key, a master sees whether what is stored is what it would
-// store; without it, the digest tells nothing.
-func fingerprint(key []byte, id, curve string, serial int64, data map[string]any) []byte {
-	w := writer{hmac.New(sha256.New, key)}
-	w.text('i', id)
-	w.text('c', curve)
-	w.number('n', uint64(serial))
-	w.value(data)
-	return w.h.Sum(nil)
+// digest is the SHA-256 of a peel's settings in one canonical form.
+func digest(data map[string]any) [sha256.Size]byte {
+	return sha256.Sum256(canonical{}.value(data))
+}
+
+// fingerprint is a keyed digest of what is stored for a peel. With the key, a master sees whether that is what it would
+// store; without it, the fingerprint tells nothing.
+func fingerprint(key []byte, id, curve string, serial int64, data [sha256.Size]byte) []byte {
+	c := canonical{}.text('i', id).text('c', curve).number('n', uint64(serial))
+	return keyed(key, append(c, data[:]...))
 }
 
 // serialMark is a keyed digest of the serial alone: with it a master can continue the count of another one.
 func serialMark(key []byte, id string, serial int64) []byte {
-	w := writer{hmac.New(sha256.New, key)}
-	w.text('I', id)
-	w.number('N', uint64(serial))
-	return w.h.Sum(nil)
+	return keyed(key, canonical{}.text('I', id).number('N', uint64(serial)))
 }
 
-// writer feeds a hash with plain data in one canonical form.
-type writer struct{ h hash.Hash }
-
-func (w writer) number(kind byte, n uint64) {
-	w.h.Write(binary.BigEndian.AppendUint64([]byte{kind}, n))
+func keyed(key, data []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write(data)
+	return h.Sum(nil)
 }
 
-func (w writer) text(kind byte, s string) {
-	w.number(kind, uint64(len(s)))
-	w.h.Write([]byte(s))
+// canonical is bytes that are equal if, and only if, what was written to them is.
+type canonical []byte
+
+func (c canonical) number(kind byte, n uint64) canonical {
+	return binary.BigEndian.AppendUint64(append(c, kind), n)
 }
 
-func (w writer) value(v any) {
+func (c canonical) text(kind byte, s string) canonical {
+	return append(c.number(kind, uint64(len(s))), s...)
+}
+
+func (c canonical) value(v any) canonical {
 	switch v := v.(type) {
 	case nil:
-		w.number('0', 0)
+		return append(c, '0')
 	case bool:
-		n := uint64(0)
 		if v {
-			n = 1
+			return append(c, 't')
 		}
-		w.number('b', n)
+		return append(c, 'f')
 	case int64:
-		w.number('i', uint64(v))
+		return c.number('i', uint64(v))
 	case float64:
-		w.number('f', math.Float64bits(v))
+		return c.number('d', math.Float64bits(v))
 	case string:
-		w.text('s', v)
+		return c.text('s', v)
 	case []byte:
-		w.text('x', string(v))
+		return c.text('x', string(v))
 	case []any:
-		w.number('l', uint64(len(v)))
+		c = c.number('l', uint64(len(v)))
 		for _, e := range v {
-			w.value(e)
+			c = c.value(e)
 		}
+		return c
 	case map[string]any:
-		w.number('m', uint64(len(v)))
+		c = c.number('m', uint64(len(v)))
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			w.text('k', k)
-			w.value(v[k])
+			c = c.text('k', k).value(v[k])
 		}
-	default:
-		w.text('?', fmt.Sprintf("%T %v", v, v))
+		return c
 	}
+	return c.text('?', fmt.Sprintf("%T %v", v, v))
 }

@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
@@ -67,14 +68,15 @@ func (l *leader) holds(id string) bool { return l.get(id).revision != 0 }
 // store seals data to a peel and puts it into the bucket, unless it is there.
 func (s *Service) store(l *leader, id, curve string, data map[string]any) error {
 	const attempts = 3
+	sum := digest(data)
 	var err error
 	for range attempts {
 		have := l.get(id)
-		if hmac.Equal(have.fingerprint, fingerprint(s.key, id, curve, have.serial, data)) {
+		if hmac.Equal(have.fingerprint, fingerprint(s.key, id, curve, have.serial, sum)) {
 			return nil
 		}
 		var next stored
-		if next, err = s.write(l.ctx, id, curve, have, data); err == nil {
+		if next, err = s.write(l.ctx, id, curve, have, data, sum); err == nil {
 			l.set(id, next)
 			s.o.Metrics.GetOrCreateCounter("zester_settings_stored_total").Inc()
 			return nil
@@ -92,7 +94,7 @@ func (s *Service) store(l *leader, id, curve string, data map[string]any) error 
 	return fmt.Errorf("%w: %w", errStore, err)
 }
 
-func (s *Service) write(ctx context.Context, id, curve string, have stored, data map[string]any) (stored, error) {
+func (s *Service) write(ctx context.Context, id, curve string, have stored, data map[string]any, sum [sha256.Size]byte) (stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	serial := max(time.Now().UnixNano(), have.serial+1)
@@ -100,7 +102,7 @@ func (s *Service) write(ctx context.Context, id, curve string, have stored, data
 	if err != nil {
 		return stored{}, err
 	}
-	print := fingerprint(s.key, id, curve, serial, data)
+	print := fingerprint(s.key, id, curve, serial, sum)
 	value, err := bus.Marshal(envelope{Sealed: sealed, Serial: serial, Mark: serialMark(s.key, id, serial), Fingerprint: print})
 	if err != nil {
 		return stored{}, err
@@ -118,13 +120,14 @@ func (l *leader) reread(conn *bus.Conn, id string) error {
 	ctx, cancel := context.WithTimeout(l.ctx, storeTimeout)
 	defer cancel()
 	e, err := conn.Get(ctx, bus.BucketSettings, bus.Token(id))
-	if errors.Is(err, bus.ErrNotFound) {
-		l.set(id, stored{})
-		return nil
-	}
-	if err != nil {
+	var now stored
+	switch {
+	case err == nil:
+		now = l.read(id, e)
+	case !errors.Is(err, bus.ErrNotFound):
 		return err
 	}
-	l.set(id, l.read(id, e))
+	now.serial = max(now.serial, l.get(id).serial) // the peel may have seen that one
+	l.set(id, now)
 	return nil
 }

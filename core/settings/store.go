@@ -56,7 +56,7 @@ func NewStore(o StoreOptions) *Store {
 		return s
 	}
 	if err == nil {
-		_, err = s.take(data)
+		_, err = s.take(data, false)
 	}
 	if err != nil {
 		o.Log.Warn("the cached settings cannot be used; waiting for the bus", "file", o.CacheFile, "error", err)
@@ -64,17 +64,26 @@ func NewStore(o StoreOptions) *Store {
 	return s
 }
 
-// take opens an entry and makes it the current one if it is newer.
-func (s *Store) take(data []byte) (changed bool, err error) {
+// take opens an entry and makes it the current one if it is newer. It is cached first: what a reader has seen is not
+// forgotten by a crash, so that an older entry cannot come after it.
+func (s *Store) take(data []byte, cache bool) (changed bool, err error) {
 	c, err := open(s.o.Identity, s.o.Account, s.o.ID, data)
 	if err != nil {
 		return false, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.have && c.Serial <= s.content.Serial {
+	old := s.have && c.Serial <= s.content.Serial
+	s.mu.Unlock()
+	if old {
 		return false, nil
 	}
+	if cache && s.o.CacheFile != "" {
+		if err := config.WriteFile(s.o.CacheFile, data, 0o600); err != nil {
+			s.o.Log.Warn("cannot cache the settings", "error", err)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.have {
 		close(s.loaded)
 	}
@@ -152,16 +161,11 @@ func (s *Store) refresh(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if changed, err = s.take(e.Value); !changed {
-		return false, err
+	changed, err = s.take(e.Value, true)
+	if changed {
+		s.tell()
 	}
-	if s.o.CacheFile != "" {
-		if err := config.WriteFile(s.o.CacheFile, e.Value, 0o600); err != nil {
-			s.o.Log.Warn("cannot cache the settings", "error", err)
-		}
-	}
-	s.tell()
-	return true, nil
+	return changed, err
 }
 
 func (s *Store) tell() {

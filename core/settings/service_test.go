@@ -1,0 +1,396 @@
+package settings
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/facts"
+	"github.com/ptorbus/zester/core/keys"
+	"github.com/ptorbus/zester/core/server"
+)
+
+// fleet is a master's settings service over a real server, and its peels.
+type fleet struct {
+	t       testing.TB
+	srv     *server.TestServer
+	core    *bus.Conn
+	dir     string
+	index   *facts.Index
+	service *Service
+	stop    func() // ends the service
+
+	mu      sync.Mutex
+	members map[string]string // id to curve key
+}
+
+func newFleet(t testing.TB, tree map[string]string) *fleet {
+	t.Helper()
+	f := &fleet{t: t, srv: server.StartTest(t), dir: t.TempDir(), members: map[string]string{}}
+	f.core = f.srv.Core(t)
+	writeTree(t, f.dir, tree)
+	f.start()
+	return f
+}
+
+// start runs a master as a new process would.
+func (f *fleet) start() {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	f.index = facts.NewIndex()
+	service, err := NewService(ServiceOptions{
+		Conn: f.core, Account: f.srv.Account, Fleet: f.index, Curve: f.curve,
+		Compiler: NewCompiler(CompilerOptions{Dir: f.dir, Account: f.srv.Account}),
+		Log:      slog.New(slog.NewTextHandler(f.t.Output(), nil)),
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.service, f.index.Changed = service, service.Touch
+	var all sync.WaitGroup
+	all.Go(func() { f.index.Follow(ctx, f.core) })
+	all.Go(func() { service.Run(ctx) })
+	all.Go(func() { f.core.Lease(ctx, "settings", "m", 10*time.Second, service.Publish) })
+	f.stop = func() { cancel(); all.Wait() }
+	f.t.Cleanup(f.stop)
+}
+
+func (f *fleet) curve(id string) (string, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, ok := f.members[id]
+	return c, ok
+}
+
+func (f *fleet) enroll(id string) *keys.Identity {
+	f.t.Helper()
+	i := f.srv.PeelIdentity(f.t, id)
+	f.mu.Lock()
+	f.members[id] = i.Curve()
+	f.mu.Unlock()
+	f.service.Touch(id)
+	return i
+}
+
+func (f *fleet) report(conn *bus.Conn, id string, set map[string]any) {
+	f.t.Helper()
+	data, err := bus.Marshal(set)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := conn.Put(f.t.Context(), bus.BucketFacts, bus.Token(id), data); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *fleet) store(conn *bus.Conn, id, cache string) *Store {
+	f.t.Helper()
+	return NewStore(StoreOptions{Conn: conn, ID: id, Identity: f.srv.PeelIdentity(f.t, id), Account: f.srv.Account.Public(),
+		CacheFile: cache, Log: slog.New(slog.NewTextHandler(f.t.Output(), nil))})
+}
+
+// follow runs a store's Follow for the length of the test.
+func (f *fleet) follow(s *Store) *Store {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	done := make(chan error)
+	go func() { done <- s.Follow(ctx) }()
+	f.t.Cleanup(func() { cancel(); <-done })
+	return s
+}
+
+func waitFor(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !done() {
+		if time.Now().After(deadline) {
+			t.Fatalf("timed out waiting for: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func (f *fleet) wait(s *Store, want map[string]any) {
+	f.t.Helper()
+	waitFor(f.t, fmt.Sprint(want), func() bool { return reflect.DeepEqual(s.Get(), want) })
+}
+
+// TestLife takes one peel from its first connection through every kind of change.
+func TestLife(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [all]\nrole:web: [web]", "all.zy": "me: {{ id }}\n", "web.zy": "web: {{ facts.n }}"})
+	const id = "web-01.example.com"
+	f.enroll(id)
+	conn := f.srv.Peel(t, id)
+	s := f.follow(f.store(conn, id, ""))
+	if len(s.Get()) != 0 {
+		t.Errorf("before there are any: %v", s.Get())
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Wait(short); !errors.Is(err, ErrNone) {
+		t.Errorf("Wait without settings: %v", err)
+	}
+	changes := make(chan map[string]any, 10)
+	defer s.OnChange(func(m map[string]any) { changes <- m })()
+	start := time.Now()
+	f.report(conn, id, map[string]any{"role": "web", "n": int64(1)})
+	if err := s.Wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("facts published to settings there: %s", time.Since(start))
+	f.wait(s, map[string]any{"me": id, "web": int64(1)})
+	if m := <-changes; !reflect.DeepEqual(m, s.Get()) {
+		t.Errorf("the hook got %v", m)
+	}
+	f.report(conn, id, map[string]any{"role": "db", "n": int64(1)})
+	f.wait(s, map[string]any{"me": id})
+	writeTree(t, f.dir, map[string]string{"all.zy": "me: {{ id }}\nx: {y: [1]}\n"})
+	f.wait(s, map[string]any{"me": id, "x": map[string]any{"y": []any{int64(1)}}})
+	if v, ok := s.Lookup("x:y:0"); !ok || v != int64(1) {
+		t.Errorf("Lookup: %v, %v", v, ok)
+	}
+	s.Get()["x"].(map[string]any)["y"].([]any)[0] = "changed"
+	if v, _ := s.Lookup("x.y.0"); v != int64(1) {
+		t.Error("what Get returns is not a copy")
+	}
+	f.srv.Restart(t)
+	writeTree(t, f.dir, map[string]string{"all.zy": "after: restart"})
+	f.wait(s, map[string]any{"after": "restart"})
+}
+
+// TestBroken: a file that fails for one peel fails for it alone, and it keeps what it had.
+func TestBroken(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [a]", "a.zy": "n: {{ facts.n }}"})
+	stores := map[string]*Store{}
+	for _, id := range []string{"p1", "p2"} {
+		f.enroll(id)
+		conn := f.srv.Peel(t, id)
+		f.report(conn, id, map[string]any{"n": int64(1)})
+		stores[id] = f.follow(f.store(conn, id, ""))
+		f.wait(stores[id], map[string]any{"n": int64(1)})
+	}
+	writeTree(t, f.dir, map[string]string{"a.zy": "{% if id == 'p1' %}n: 2{% else %}n: [{% endif %}"})
+	f.wait(stores["p1"], map[string]any{"n": int64(2)})
+	waitFor(t, "the problem", func() bool { return len(f.service.Problems()) == 1 })
+	if err := f.service.Problems()["p2"]; err == nil || err.Error() != "a.zy: line 1 as rendered: did not find expected node content" {
+		t.Errorf("the problem of p2: %v", err)
+	}
+	if got := stores["p2"].Get(); !reflect.DeepEqual(got, map[string]any{"n": int64(1)}) {
+		t.Errorf("p2 has %v", got)
+	}
+	if err := os.RemoveAll(f.dir); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "two problems", func() bool {
+		return errors.Is(f.service.Problems()["p1"], ErrNoTop) && errors.Is(f.service.Problems()["p2"], ErrNoTop)
+	})
+	f.enroll("p3")
+	conn := f.srv.Peel(t, "p3")
+	f.report(conn, "p3", map[string]any{})
+	s := f.follow(f.store(conn, "p3", ""))
+	if err := s.Wait(t.Context()); err != nil || len(s.Get()) != 0 {
+		t.Errorf("a new peel gets empty settings where there is no tree: %v, %v", s.Get(), err)
+	}
+	if err := stores["p1"].Refresh(t.Context()); err != nil || !reflect.DeepEqual(stores["p1"].Get(), map[string]any{"n": int64(2)}) {
+		t.Errorf("p1 has %v: %v", stores["p1"].Get(), err)
+	}
+}
+
+// TestNewMaster: a start stores nothing that is stored already, and goes on where the last master was, whatever its clock said.
+func TestNewMaster(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [a]", "a.zy": "n: 1"})
+	identity := f.enroll("p")
+	conn := f.srv.Peel(t, "p")
+	f.report(conn, "p", map[string]any{"os": "debian"})
+	s := f.follow(f.store(conn, "p", ""))
+	f.wait(s, map[string]any{"n": int64(1)})
+	entry := func() bus.Entry {
+		e, err := f.core.Get(t.Context(), bus.BucketSettings, "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	first := entry()
+	f.stop()
+	f.start()
+	waitFor(t, "the new master to compile", func() bool {
+		f.service.mu.Lock()
+		defer f.service.mu.Unlock()
+		return f.service.leading != nil && f.service.leading.holds("p")
+	})
+	if err := f.service.one(t.Context(), "p"); err != nil {
+		t.Fatal(err)
+	}
+	if now := entry(); now.Revision != first.Revision {
+		t.Errorf("stored again as revision %d after %d", now.Revision, first.Revision)
+	}
+	f.stop()
+	// A master whose clock was a year ahead has been at work.
+	ahead := content{Serial: time.Now().AddDate(1, 0, 0).UnixNano(), Data: map[string]any{"n": int64(5)}}
+	sealed, err := seal(f.srv.Account, "p", identity.Curve(), ahead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := fingerprintKey(f.srv.Account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := bus.Marshal(envelope{Sealed: sealed, Serial: ahead.Serial, Mark: serialMark(key, "p", ahead.Serial)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.core.Put(t.Context(), bus.BucketSettings, "p", value); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(s, map[string]any{"n": int64(5)})
+	f.start()
+	f.wait(s, map[string]any{"n": int64(1)})
+	// What is no master's is replaced.
+	if _, err := f.core.Put(t.Context(), bus.BucketSettings, "p", []byte("garbage")); err != nil {
+		t.Fatal(err)
+	}
+	writeTree(t, f.dir, map[string]string{"a.zy": "n: 6"})
+	f.wait(s, map[string]any{"n": int64(6)})
+}
+
+// TestSealed: what is stored and what is cached tells nothing, opens for its peel only, and is never taken back.
+func TestSealed(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [a]", "a.zy": "word: plaintext-{{ facts.n }}"})
+	cache := filepath.Join(t.TempDir(), "settings")
+	conn := map[string]*bus.Conn{}
+	for _, id := range []string{"p", "q"} {
+		f.enroll(id)
+		conn[id] = f.srv.Peel(t, id)
+		f.report(conn[id], id, map[string]any{"n": "1"})
+	}
+	s := f.follow(f.store(conn["p"], "p", cache))
+	f.wait(s, map[string]any{"word": "plaintext-1"})
+	entry, err := f.core.Get(t.Context(), bus.BucketSettings, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.report(conn["p"], "p", map[string]any{"n": "2"})
+	f.wait(s, map[string]any{"word": "plaintext-2"})
+	if _, err := f.core.Put(t.Context(), bus.BucketSettings, "p", entry.Value); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]*Store{"running": s, "restarted": f.store(conn["p"], "p", cache)} {
+		if err := s.Refresh(t.Context()); err != nil || s.Get()["word"] != "plaintext-2" {
+			t.Errorf("%s: an older set is taken: %v, %v", name, s.Get(), err)
+		}
+	}
+	cached, err := os.ReadFile(cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(cache)
+	if err != nil || info.Mode().Perm() != 0o600 || bytes.Contains(cached, []byte("plaintext")) || bytes.Contains(entry.Value, []byte("plaintext")) {
+		t.Errorf("mode %v, %v; the cache or the bucket holds plaintext", info.Mode(), err)
+	}
+	if got := f.store(nil, "p", cache).Get(); got["word"] != "plaintext-2" {
+		t.Errorf("from the cache: %v", got)
+	}
+	for n := range cached {
+		if n%50 == 0 {
+			if err := os.WriteFile(cache, cached[:n], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.store(nil, "p", cache).Get(); len(got) != 0 {
+				t.Fatalf("from %d bytes of the cache: %v", n, got)
+			}
+		}
+	}
+	// Another peel's entry, or the own one under another name, opens for nobody.
+	other, err := f.core.Get(t.Context(), bus.BucketSettings, "q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "p", other.Value); !errors.Is(err, keys.ErrNotForPeel) {
+		t.Errorf("another peel's settings: %v", err)
+	}
+	if _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "q", entry.Value); !errors.Is(err, keys.ErrContext) {
+		t.Errorf("settings for another id: %v", err)
+	}
+	foreign, err := seal(newAccount(t), "p", f.srv.PeelIdentity(t, "p").Curve(), content{Serial: time.Now().AddDate(9, 0, 0).UnixNano(), Data: map[string]any{"evil": true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := bus.Marshal(envelope{Sealed: foreign})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "p", value); !errors.Is(err, keys.ErrSignature) {
+		t.Errorf("settings of another account: %v", err)
+	}
+	if _, err := conn["q"].Get(t.Context(), bus.BucketSettings, "p"); err == nil {
+		t.Error("a peel can read another's entry")
+	}
+}
+
+// TestNewKey: a peel that has enrolled anew gets its settings sealed to the new key.
+func TestNewKey(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [a]", "a.zy": "n: 1"})
+	f.enroll("p")
+	f.report(f.srv.Peel(t, "p"), "p", map[string]any{"os": "debian"})
+	waitFor(t, "the first settings", func() bool {
+		_, err := f.core.Get(t.Context(), bus.BucketSettings, "p")
+		return err == nil
+	})
+	next, err := keys.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.members["p"] = next.Curve()
+	f.mu.Unlock()
+	f.service.Touch("p")
+	waitFor(t, "settings for the new key", func() bool {
+		e, err := f.core.Get(t.Context(), bus.BucketSettings, "p")
+		if err != nil {
+			return false
+		}
+		c, err := open(next, f.srv.Account.Public(), "p", e.Value)
+		return err == nil && c.Data["n"] == int64(1)
+	})
+}
+
+// TestStandby: a master without the lease compiles and stores nothing.
+func TestStandby(t *testing.T) {
+	srv := server.StartTest(t)
+	core, index := srv.Core(t), facts.NewIndex()
+	compiled := make(chan map[string]any, 1)
+	service, err := NewService(ServiceOptions{
+		Conn: core, Account: srv.Account, Fleet: index,
+		Curve:    func(id string) (string, bool) { return srv.PeelIdentity(t, id).Curve(), true },
+		Compiler: NewCompiler(CompilerOptions{Dir: writeTree(t, t.TempDir(), map[string]string{"top.zy": "'*': [a]", "a.zy": "n: 1"}), Account: srv.Account}),
+		Compiled: func(_ string, data map[string]any) { compiled <- data },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := index.Put("p", map[string]any{"os": "debian"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { index.Follow(ctx, core) })
+	all.Go(func() { service.Run(ctx) })
+	if data := <-compiled; data["n"] != int64(1) {
+		t.Errorf("compiled %v", data)
+	}
+	if _, err := core.Get(t.Context(), bus.BucketSettings, "p"); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("stored by a master without the lease: %v", err)
+	}
+	cancel()
+	all.Wait()
+}
