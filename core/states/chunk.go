@@ -76,7 +76,10 @@ func (c *chunk) arg(key string) *argument {
 func (c *compiler) expand() {
 	for _, b := range c.blocks {
 		for _, d := range b.decls {
-			c.expandDecl(b, d)
+			before := len(c.errors)
+			if c.expandDecl(b, d); len(c.errors) > before {
+				c.broken[b.id] = true
+			}
 		}
 	}
 }
@@ -183,7 +186,7 @@ func (c *compiler) inherit() {
 			}
 			for _, t := range list {
 				group, problem := index.find(t, user)
-				if problem != "" {
+				if problem != "" && !c.excused(t) {
 					c.failAt(arg.entry(t.entry), "%s of %q: %s", form, user.id, problem)
 				}
 				for _, other := range group {

@@ -20,6 +20,10 @@ type compiler struct {
 	chunks []*chunk
 	params map[*Function]map[string]*Param
 	errors []*Error
+	// broken ids have mistakes of their own, and lost is set once a whole file is missing: that a requisite does not
+	// find one of these is not another mistake.
+	broken map[string]bool
+	lost   bool
 }
 
 // Compile reads the SLS files and everything they include and returns what to run, in definition order: an included
@@ -36,7 +40,7 @@ func (r *Runner) Compile(ctx context.Context, sls []string) (*Plan, error) {
 func (r *Runner) compiler(ctx context.Context) *compiler {
 	return &compiler{
 		Runner: r, ctx: ctx, loaded: map[string]bool{}, files: map[string]int{}, byID: map[string]*block{},
-		params: map[*Function]map[string]*Param{},
+		params: map[*Function]map[string]*Param{}, broken: map[string]bool{},
 	}
 }
 
@@ -48,12 +52,10 @@ func (c *compiler) finish() (*Plan, error) {
 	c.extend()
 	c.exclude()
 	c.expand()
+	c.inherit()
+	c.bind()
+	c.link()
 	var order []*chunk
-	if len(c.errors) == 0 {
-		c.inherit()
-		c.bind()
-		c.link()
-	}
 	if len(c.errors) == 0 {
 		order = c.sort()
 	}
@@ -94,6 +96,7 @@ func (c *compiler) include(in include) {
 		}
 	}
 	if !found {
+		c.lost = true
 		c.failAt(in.pos, "no SLS matches %q", in.sls)
 	}
 }
@@ -108,6 +111,7 @@ func (c *compiler) load(sls string, from pos) {
 		if _, known := c.files[problem.File]; !known {
 			c.files[problem.File] = len(c.files)
 		}
+		c.lost = true
 		c.fail(problem)
 		return
 	}
@@ -115,9 +119,11 @@ func (c *compiler) load(sls string, from pos) {
 	doc, problems := file.document()
 	file.root = nil
 	c.errors = append(c.errors, problems...)
+	c.lost = c.lost || len(problems) > 0
 	for _, in := range doc.includes {
 		name, ok := absolute(in.sls, file)
 		if !ok {
+			c.lost = true
 			c.failAt(in.pos, "include %q leads out of the tree", in.sls)
 			continue
 		}

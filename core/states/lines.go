@@ -12,14 +12,20 @@ const maxAligned = 20_000_000
 // of it, so the texts are aligned: a rendered line comes from a source line whose literal parts it has, and lines come
 // in order, except where a loop goes back. It is used for error messages only.
 func sourceLine(source, rendered string, line int) int {
-	if source == rendered {
-		return line
+	if sameText(source, rendered) {
+		// YAML has more line breaks than the newline, and sees a line after the last.
+		return min(line, strings.Count(source, "\n")+1)
 	}
 	from, to := strings.Split(source, "\n"), strings.Split(rendered, "\n")
 	if line < 1 || line > len(to) || len(from)*line > maxAligned {
 		return line
 	}
 	return align(patterns(from), to[:line])
+}
+
+// sameText reports whether rendering has changed nothing but the newline at the end.
+func sameText(source, rendered string) bool {
+	return strings.TrimSuffix(source, "\n") == strings.TrimSuffix(rendered, "\n")
 }
 
 // align is a Viterbi search: best[i] is the cost of the cheapest way to explain the lines so far with the last of them

@@ -146,7 +146,9 @@ func (c *compiler) link() {
 			for _, t := range list {
 				group, problem := x.find(t, ch)
 				if problem != "" {
-					c.failAt(arg.entry(t.entry), "%s of %q: %s", arg.key, ch.id, problem)
+					if !c.excused(t) {
+						c.failAt(arg.entry(t.entry), "%s of %q: %s", arg.key, ch.id, problem)
+					}
 					continue
 				}
 				if !form.reverse {
@@ -171,6 +173,9 @@ func (c *compiler) link() {
 		}
 	}
 }
+
+// excused reports whether a target is missing only because of another mistake.
+func (c *compiler) excused(t target) bool { return c.lost || c.broken[t.name] }
 
 const (
 	unvisited uint8 = iota

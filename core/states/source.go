@@ -226,14 +226,15 @@ func (f *slsFile) parse() *Error {
 
 // context quotes a rendered line where it differs from what the source has there.
 func (f *slsFile) context(line int) string {
-	if line < 1 || f.source == f.rendered {
-		return ""
-	}
 	lines := strings.Split(f.rendered, "\n")
-	if line > len(lines) {
+	if line < 1 || line > len(lines) {
 		return ""
 	}
 	text := strings.TrimSpace(lines[line-1])
+	written := strings.Split(f.source, "\n")
+	if at := sourceLine(f.source, f.rendered, line); at <= len(written) && strings.TrimSpace(written[at-1]) == text {
+		return ""
+	}
 	if len(text) > 120 {
 		text = text[:120] + "…"
 	}

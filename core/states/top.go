@@ -72,6 +72,7 @@ type topReader struct {
 	parser
 	*Runner
 	names []string
+	named []include // for whatever host
 }
 
 // environments reads `base: {target: [sls]}`, and targets without an environment above them.
@@ -106,6 +107,7 @@ func (t *topReader) target(target string, node *yaml.Node) {
 		item = resolve(item)
 		if item.Kind == yaml.ScalarNode && item.Value != "" {
 			names = append(names, item.Value)
+			t.named = append(t.named, include{item.Value, pos{t.file, item.Line}})
 			continue
 		}
 		m, err := t.value(item)
