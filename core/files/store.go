@@ -17,8 +17,8 @@ const (
 	uploadTimeout = 30 * time.Second // for one chunk
 )
 
-// store is the files bucket as a publisher sees it: which chunks it holds, and which manifests need them. The methods of
-// one store are not called concurrently, except Has and those of an upload.
+// store is the files bucket as a publisher sees it: which chunks it holds, and which manifests need them. One goroutine uses
+// it, but for what uploads note.
 type store struct {
 	conn *bus.Conn
 

@@ -29,8 +29,11 @@ type include struct {
 // text that has come in by way of a fact or another file is not what the file's author meant to be decrypted.
 func parseFile(d *document, source []byte, a Account) (*settingsFile, error) {
 	node, err := d.parse()
-	if err != nil || node == nil {
-		return &settingsFile{}, err
+	if err != nil {
+		return nil, err
+	}
+	if node == nil {
+		return &settingsFile{}, nil
 	}
 	if node.Kind != yaml.MappingNode {
 		return nil, d.at(node.Line, "a settings file is a mapping")

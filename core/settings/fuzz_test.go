@@ -8,7 +8,7 @@ import (
 // FuzzTop: a top file is read whole or refused with its place.
 func FuzzTop(f *testing.F) {
 	for _, s := range []string{
-		"", "base:\n  '*': [a]\n", "'*': [a, b.c]\n", "'os:debian':\n  - match: grain\n  - a\n", "x: &a [b]\ny: *a\n", "<<: {a: [b]}\n",
+		"", "\"", "base:\n  '*': [a]\n", "'*': [a, b.c]\n", "'os:debian':\n  - match: grain\n  - a\n", "x: &a [b]\ny: *a\n", "<<: {a: [b]}\n",
 		"a: !encrypted x", "'*': [!encrypted x]", "base: {base: {base: []}}", "? [a]\n: [b]\n", "&a a: *a", "- a", "'*':\n  - ignore_missing: true\n",
 	} {
 		f.Add(s)
@@ -32,7 +32,7 @@ func FuzzTop(f *testing.F) {
 // FuzzFile: a settings file gives plain data or an error with its place, and nothing is decrypted that the account did not make.
 func FuzzFile(f *testing.F) {
 	for _, s := range []string{
-		"a: 1", "include: [b]\na: {b: [c, 1.5, ~, yes]}", "a: &x {b: 1}\nc: {<<: *x}", "a: !encrypted zester:v1:AAAA", "a: !!binary x", "a: 0x", "a: ._",
+		"\"", "a: 1", "include: [b]\na: {b: [c, 1.5, ~, yes]}", "a: &x {b: 1}\nc: {<<: *x}", "a: !encrypted zester:v1:AAAA", "a: !!binary x", "a: 0x", "a: ._",
 		"a: &a [*a]", "include:\n  - b: {key: 'x:y', defaults: {}}\n", "a: |\n  x\n", "1: 2", "a: 1_0", "a: -0b1", "<<: [{a: 1}, {b: 2}]", "? a\n? b", "a: !x [y]",
 	} {
 		f.Add(s)

@@ -36,8 +36,11 @@ const base = "base"
 // parseTop reads a top file. groups gives the meaning of N@ terms.
 func parseTop(d *document, groups map[string]string) (*top, error) {
 	node, err := d.parse()
-	if err != nil || node == nil {
-		return &top{}, err
+	if err != nil {
+		return nil, err
+	}
+	if node == nil {
+		return &top{}, nil
 	}
 	r := &reader{doc: d}
 	if node.Kind != yaml.MappingNode {
