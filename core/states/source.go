@@ -194,7 +194,10 @@ func pipeline(f *slsFile) (template bool, problem *Error) {
 	return template, nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var (
+	yamlLine    = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+	parserError = regexp.MustCompile(`^did not find expected (<|node content|'-' indicator|key|',' or )`)
+)
 
 func (f *slsFile) parse() *Error {
 	var doc yaml.Node
@@ -202,11 +205,12 @@ func (f *slsFile) parse() *Error {
 		at := pos{file: f}
 		msg := err.Error()
 		if m := yamlLine.FindStringSubmatch(msg); m != nil {
-			// The first line is the one that goes without a number.
-			if at.line, _ = strconv.Atoi(m[1]); at.line == 0 {
-				at.line = 1
-			}
+			at.line, _ = strconv.Atoi(m[1])
 			msg = msg[len(m[0]):]
+			// The library counts from 0 in the errors of its parser, and gives no number at all for its first line.
+			if at.line == 0 || parserError.MatchString(msg) {
+				at.line++
+			}
 		}
 		return at.errorf("%s%s", msg, f.context(at.line))
 	}
