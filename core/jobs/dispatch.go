@@ -58,7 +58,7 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 	}
 	var unheard []string
 	for _, id := range silent {
-		if !d.acked(job, id) && (d.Presence == nil || d.Presence.Connected(id)) {
+		if !d.acked(job, id) && d.connected(id) {
 			unheard = append(unheard, id)
 		}
 	}

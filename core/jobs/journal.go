@@ -24,6 +24,7 @@ const (
 	maxUnsent       = 10_000
 	maxUnsentBytes  = 64 << 20
 	compactFrom     = 1 << 20
+	compactMust     = 32 << 20 // between two looks at it
 )
 
 var (
@@ -52,6 +53,7 @@ type journal struct {
 	mu          sync.Mutex
 	file        *os.File // nil once closed
 	size        int64
+	must        int64 // the size at which it is tidied at once
 	buf         []byte
 	jobs        map[string]*journalJob
 	unsent      int
@@ -88,7 +90,7 @@ func openJournal(dir string, log *slog.Logger) (*journal, []begun, error) {
 		lock.Close()
 		return nil, nil, fmt.Errorf("job journal: %s is in use by another peel process: stop that one, or use another --state-dir", dir)
 	}
-	j := &journal{path: filepath.Join(dir, "journal"), log: log, lock: lock, jobs: map[string]*journalJob{}}
+	j := &journal{path: filepath.Join(dir, "journal"), log: log, lock: lock, must: compactMust, jobs: map[string]*journalJob{}}
 	damaged, err := j.load()
 	if err == nil {
 		j.prune(time.Now())
@@ -193,6 +195,10 @@ func (j *journal) end(jid string, ret []byte) {
 		e.state, e.memory, e.at, e.length = stateEnded, ret, time.Now(), len(ret)
 		j.unsent++
 		j.unsentBytes += int64(e.length)
+	}
+	if j.size >= j.must {
+		j.tidyLocked(time.Now())
+		j.must = max(compactMust, 2*j.size)
 	}
 }
 

@@ -13,6 +13,10 @@ import (
 func (j *journal) tidy(now time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.tidyLocked(now)
+}
+
+func (j *journal) tidyLocked(now time.Time) {
 	if j.file == nil {
 		return
 	}

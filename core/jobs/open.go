@@ -92,7 +92,9 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	}
 	ids, missing, err := d.resolve(ctx, req.Target)
 	switch {
-	case errors.Is(err, ErrNotReady) || ctx.Err() != nil:
+	case ctx.Err() != nil: // whatever it says then
+		return nil, ctx.Err()
+	case errors.Is(err, ErrNotReady):
 		return nil, err
 	case err != nil:
 		return refuse(err)
@@ -101,7 +103,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	}
 	r.Missing = missing
 	for _, id := range ids {
-		if d.Presence == nil || d.Presence.Connected(id) {
+		if d.connected(id) {
 			r.Targets = append(r.Targets, id)
 		} else {
 			r.Offline = append(r.Offline, id)
@@ -110,7 +112,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	return r, nil
 }
 
-// resolve keeps a target that brings the resolver down from doing so on one master after another.
+// resolve refuses a target that brings the resolver down, which would do so on one master after another.
 func (d *dispatching) resolve(ctx context.Context, target string) (ids, missing []string, err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -31,6 +31,7 @@ type Presence struct {
 	once  sync.Once
 
 	trouble quietLog
+	page    int // how many connections to ask for at once
 
 	mu    sync.RWMutex
 	conns map[connection]*presence
@@ -70,7 +71,7 @@ func NewPresence(conn *bus.Conn, account string, log *slog.Logger) *Presence {
 		conn: conn, account: account, log: log,
 		again: make(chan struct{}, 1), ready: make(chan struct{}),
 		conns: map[connection]*presence{}, peels: map[string]map[connection]*presence{},
-		gone: map[connection]time.Time{}, quiet: map[string]int{}, trouble: quietLog{every: time.Minute},
+		gone: map[connection]time.Time{}, quiet: map[string]int{}, trouble: quietLog{every: time.Minute}, page: listPage,
 	}
 }
 

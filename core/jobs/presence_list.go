@@ -70,7 +70,7 @@ func (p *Presence) look(ctx context.Context) (complete bool, err error) {
 	p.round++
 	p.mu.Unlock()
 	totals := map[string]int{}
-	for offset := 0; ; offset += listPage {
+	for offset := 0; ; offset += p.page {
 		more := slices.Max(append(slices.Collect(maps.Values(totals)), 0)) > offset
 		if offset > 0 && !more {
 			break
@@ -84,7 +84,7 @@ func (p *Presence) look(ctx context.Context) (complete bool, err error) {
 
 // readPage asks all servers for one page. Who they are shows with the first.
 func (p *Presence) readPage(ctx context.Context, offset int, totals map[string]int) error {
-	ask, err := json.Marshal(map[string]any{"auth": true, "offset": offset, "limit": listPage})
+	ask, err := json.Marshal(map[string]any{"auth": true, "offset": offset, "limit": p.page})
 	if err != nil {
 		return err
 	}
