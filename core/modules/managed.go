@@ -192,6 +192,9 @@ func (s *fileStates) dress(temp string, at place, own attributes) error {
 // check runs check_cmd with a file that has the new contents.
 func (s *fileStates) check(ctx context.Context, line, temp, dir string) error {
 	if dir != "" {
+		if err := s.env.confined(filepath.Join(dir, "check")); err != nil {
+			return fmt.Errorf("tmp_dir: %w", err)
+		}
 		copied, err := os.CreateTemp(dir, "zester-*")
 		if err != nil {
 			return err

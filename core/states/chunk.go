@@ -260,7 +260,11 @@ func (c *compiler) bindArg(ch *chunk, params map[string]*Param, arg *argument) {
 	case problem != "":
 		c.failAt(arg.pos, "%s of %q %s", arg.key, ch.id, problem)
 	case param != nil:
-		v, err := param.Convert(arg.value)
+		value := arg.value
+		if param.Kind == Text && arg.text != "" {
+			value = arg.text
+		}
+		v, err := param.Convert(value)
 		if err != nil {
 			c.failAt(arg.pos, "%s of %q: %v", ch.fn.Name, ch.id, err)
 		} else if v == nil && param.Required {

@@ -227,7 +227,7 @@ func (b *block) extend(d *decl) {
 				continue
 			}
 		}
-		old.value, old.pos, old.lines = arg.value, arg.pos, arg.lines
+		*old = arg
 	}
 }
 

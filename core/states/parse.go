@@ -12,6 +12,8 @@ type argument struct {
 	key   string
 	value any
 	pos   pos
+	// text is a number with a fraction as it is written: 1.10 is the text "1.10".
+	text string
 	// lines are those of the entries of a requisite's list.
 	lines []int
 }
@@ -278,6 +280,9 @@ func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
 		arg := argument{key: key, value: v, pos: pos{p.file, keyNode.Line}}
 		if _, ok := requisiteKey(key); ok {
 			arg.lines = entryLines(value)
+		}
+		if _, ok := v.(float64); ok {
+			arg.text = resolve(value).Value
 		}
 		d.args = append(d.args, arg)
 		return nil

@@ -39,7 +39,7 @@ const (
 )
 
 // WriteReport writes the Data of a Report as Salt prints it: a block or a line for each state, then a summary. The
-// order is that of the report.
+// order is that of the report. Control characters, which could do things to a terminal, are shown as U+FFFD.
 func WriteReport(w io.Writer, title string, report map[string]any, opts TextOptions) error {
 	t := &textWriter{TextOptions: opts}
 	list, _ := report["states"].([]any)
@@ -59,11 +59,19 @@ type textWriter struct {
 }
 
 func (t *textWriter) line(color, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := strings.Map(printable, fmt.Sprintf(format, args...))
 	if t.Color && color != "" {
 		text = color + text + reset
 	}
 	t.WriteString(text + "\n")
+}
+
+// printable replaces control characters other than newline and tab.
+func printable(r rune) rune {
+	if r == '\n' || r == '\t' || r >= ' ' && r < 0x7f || r > 0x9f {
+		return r
+	}
+	return '\ufffd'
 }
 
 func (t *textWriter) state(s map[string]any) {

@@ -15,7 +15,7 @@ func TestWriteReport(t *testing.T) {
 		{ID: "conf", Function: "file.managed", Name: "/etc/conf", Outcome: states.WouldChange, Ran: true, Started: at, Duration: 1234 * time.Microsecond,
 			Comment: "The file is set to be changed", Changes: map[string]any{
 				"diff": "--- a\n+++ b\n", "mode": map[string]any{"old": "0600", "new": "0644"}}},
-		{ID: "bad", Function: "cmd.run", Name: "false", Outcome: states.Failed, Ran: true, Started: at, Comment: "two\nlines",
+		{ID: "bad", Function: "cmd.run", Name: "false", Outcome: states.Failed, Ran: true, Started: at, Comment: "two\nlines\x1b[2J",
 			Warnings: []string{"careful"}, Changes: map[string]any{"list": []any{"a", true}, "none": nil}},
 		{ID: "after", Function: "test.nop", Name: "after", Outcome: states.Failed, Blocked: true, Started: at, Comment: "one or more requisites failed: x.bad"},
 	}}
@@ -56,7 +56,7 @@ func TestWriteReport(t *testing.T) {
         Name: false
       Result: False
      Comment: two
-              lines
+              lines�[2J
      Started: 03:04:05.000006
     Duration: 0.000 ms
      Warning: careful
