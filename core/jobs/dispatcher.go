@@ -3,7 +3,9 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -63,6 +65,10 @@ type dispatching struct {
 
 	mu   sync.Mutex
 	live map[string]*liveJob
+
+	clock    sync.Mutex
+	compared time.Time     // when our clock was last compared with the server's
+	ahead    time.Duration // how far that was ahead
 }
 
 type liveJob struct {
@@ -141,7 +147,7 @@ func (d *dispatching) connected(id string) bool {
 // handle takes a job one step on: from the queue to its targets, or to another look at who has
 // returned. Then the queue has it again, until it is closed.
 func (d *dispatching) handle(ctx context.Context, w bus.Work) {
-	next, err := d.step(ctx, w)
+	next, err := d.safely(ctx, w)
 	switch {
 	case ctx.Err() != nil:
 		err = w.Later(0) // stopping: another master goes on at once
@@ -156,6 +162,17 @@ func (d *dispatching) handle(ctx context.Context, w bus.Work) {
 	if err != nil { // the queue delivers it again after AckWait
 		d.Log.Debug("a job could not be given back", "error", err)
 	}
+}
+
+// safely keeps a job that brings its master down from doing so on one after another.
+func (d *dispatching) safely(ctx context.Context, w bus.Work) (next time.Duration, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.Log.Error("fault in the dispatcher", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("fault in the dispatcher: %v", p)
+		}
+	}()
+	return d.step(ctx, w)
 }
 
 // step does what the job needs now and says when to look again, 0 for never.

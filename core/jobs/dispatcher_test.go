@@ -116,7 +116,7 @@ func TestSilentPeels(t *testing.T) {
 func TestNoMaster(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	f.peel(t, "web-01")
+	p := f.peel(t, "web-01")
 	c := f.client(t)
 	c.QueuedAfter = 20 * time.Millisecond
 	j := submit(t, c, jobs.Request{Target: "*", Function: "test.ping", Timeout: 100 * time.Millisecond})
@@ -125,6 +125,7 @@ func TestNoMaster(t *testing.T) {
 	if !reflect.DeepEqual(events, []jobs.Event{jobs.Queued{}}) || !s.Queued || s.ExitCode() != jobs.ExitSilent || s.Err != nil {
 		t.Errorf("%v %+v", events, s)
 	}
+	missed := j.ID
 	// A master that comes late takes what still has time, and nothing else.
 	j = submit(t, c, jobs.Request{Target: "*", Function: "test.ping", Timeout: 10 * time.Second})
 	if e := <-j.Events(); e != (jobs.Queued{}) {
@@ -133,6 +134,9 @@ func TestNoMaster(t *testing.T) {
 	f.master(t, []string{"web-01"})
 	if s := j.Wait(nil); s.ExitCode() != jobs.ExitOK {
 		t.Errorf("%+v", s)
+	}
+	if r := f.closed(t, missed); r.State != jobs.StateRefused || r.Error != "no master took the job within its time of 100ms: run it again" || p.exec.count(missed) != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

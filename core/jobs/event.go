@@ -1,7 +1,5 @@
 package jobs
 
-import "fmt"
-
 // Event is something that happened to a job: Queued, Addressed, Refused, Acked or Return.
 type Event interface{ event() }
 
@@ -73,16 +71,4 @@ func (s *Summary) ExitCode() int {
 		return ExitFailed
 	}
 	return ExitOK
-}
-
-// String is the summary in one line.
-func (s *Summary) String() string {
-	switch {
-	case s.Refused != "":
-		return s.Refused
-	case s.Queued:
-		return fmt.Sprintf("job %s: no master has taken it", s.JID)
-	}
-	return fmt.Sprintf("job %s: %d of %d returned, %d failed, %d not connected, %d unknown",
-		s.JID, s.Returned, len(s.Targets), len(s.Failed), len(s.Offline), len(s.Missing))
 }

@@ -66,3 +66,21 @@ func TestExitCode(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutValue(t *testing.T) {
+	data, err := bus.Marshal(Return{JID: "x", Success: true, Value: "long", Error: "odd"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := withoutValue(data, bus.ErrTooLarge)
+	var got Return
+	if err := bus.Unmarshal(small, &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Value != nil || !got.Cut || !got.Failed() || got.Error != "odd; the value is left out: too large" {
+		t.Errorf("%+v", got)
+	}
+	if again := withoutValue(small, bus.ErrTooLarge); again != nil {
+		t.Errorf("cut twice: %q", again)
+	}
+}

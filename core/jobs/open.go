@@ -11,9 +11,8 @@ import (
 	"github.com/ptorbus/zester/core/bus"
 )
 
-// stale is the age from which a request is suspected to have missed its time. Below it, clocks
-// that differ count for more than the time in the queue.
-const stale = 5 * time.Second
+// clockEvery is how long a comparison of clocks is good for.
+const clockEvery = time.Minute
 
 // openJob gives the job of a request that this master has not had in hand: new, or taken over.
 // nil means that nothing is left to do.
@@ -79,17 +78,14 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 		r.Target, r.Function, r.Comment = clip(r.Target, 256), clip(r.Function, maxFunction), clip(r.Comment, maxComment)
 		return refuse(err)
 	}
-	if now.Sub(w.Stored) > stale {
-		server, err := d.Conn.ServerTime(ctx)
-		if err != nil {
-			return nil, err
-		}
-		age := max(0, server.Sub(w.Stored))
-		if age >= req.Timeout {
-			return refuse(fmt.Errorf("no master took the job within its time of %s: run it again", req.Timeout))
-		}
-		r.Created, r.Deadline = now.Add(-age), r.Deadline.Add(-age)
+	age, err := d.age(ctx, w.Stored)
+	switch {
+	case err != nil:
+		return nil, err
+	case age >= req.Timeout:
+		return refuse(fmt.Errorf("no master took the job within its time of %s: run it again", req.Timeout))
 	}
+	r.Created, r.Deadline = now.Add(-age), r.Deadline.Add(-age)
 	ids, missing, err := d.resolve(ctx, req.Target)
 	switch {
 	case ctx.Err() != nil: // whatever it says then
@@ -110,6 +106,22 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 		}
 	}
 	return r, nil
+}
+
+// age is how long ago the server stored something. Its clock and ours are compared now and
+// then, so that a difference is not taken for time in the queue.
+func (d *dispatching) age(ctx context.Context, stored time.Time) (time.Duration, error) {
+	d.clock.Lock()
+	defer d.clock.Unlock()
+	if time.Since(d.compared) > clockEvery {
+		server, err := d.Conn.ServerTime(ctx)
+		if err != nil {
+			return 0, err
+		}
+		d.compared = time.Now()
+		d.ahead = server.Sub(d.compared)
+	}
+	return max(0, time.Now().Add(d.ahead).Sub(stored)), nil
 }
 
 // resolve refuses a target that brings the resolver down, which would do so on one master after another.

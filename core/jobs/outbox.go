@@ -87,6 +87,11 @@ func (o *outbox) store(ctx context.Context, jid string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	err := o.conn.Store(ctx, bus.Return(jid, o.peel), data)
+	if errors.Is(err, bus.ErrTooLarge) { // a server with a lower limit than ours
+		if data = withoutValue(data, err); data != nil {
+			err = o.conn.Store(ctx, bus.Return(jid, o.peel), data)
+		}
+	}
 	if err == nil || errors.Is(err, bus.ErrStored) {
 		o.journal.sent(jid)
 		o.meters.sent.Inc()

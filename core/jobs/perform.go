@@ -105,17 +105,17 @@ func (r *running) returnOf(t *task, o outcome) Return {
 // or finds no room in the outbox is left out, and the return says so.
 func (r *running) encode(ret Return) []byte {
 	data, err := marshal(ret)
+	full := r.journal.room(len(data))
 	switch {
 	case err != nil:
-		r.cut(&ret, fmt.Sprintf("the value cannot be returned: %v", err))
+		ret.cut(fmt.Sprintf("the value cannot be returned: %v", err))
 	case len(data) > maxReturn:
-		r.cut(&ret, fmt.Sprintf("the value is left out: the return has %d bytes and at most %d can be returned", len(data), maxReturn))
-	default:
-		if err := r.journal.room(len(data)); err == nil {
-			return data
-		}
-		r.cut(&ret, fmt.Sprintf("the value is left out: %v", r.journal.room(len(data))))
+		ret.cut(fmt.Sprintf("the value is left out: the return has %d bytes and at most %d can be returned", len(data), maxReturn))
+	case full != nil:
+		ret.cut(fmt.Sprintf("the value is left out: %v", full))
 		r.Log.Error("a return's value is dropped: too much waits to be sent", "job", ret.JID, "function", ret.Function, "bytes", len(data))
+	default:
+		return data
 	}
 	data, err = marshal(ret)
 	if err != nil { // plain strings and numbers are left
@@ -124,7 +124,21 @@ func (r *running) encode(ret Return) []byte {
 	return data
 }
 
-func (r *running) cut(ret *Return, why string) {
+// withoutValue is an encoded return without its value, and with the reason for that.
+func withoutValue(data []byte, why error) []byte {
+	var ret Return
+	if bus.Unmarshal(data, &ret) != nil || ret.Cut {
+		return nil
+	}
+	ret.cut(fmt.Sprintf("the value is left out: %v", why))
+	data, err := marshal(ret)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+func (ret *Return) cut(why string) {
 	ret.Value, ret.Cut = nil, true
 	if ret.Error != "" {
 		why = ret.Error + "; " + why
