@@ -329,7 +329,8 @@ func sliceOf(obj, start, stop, step any) any {
 	case *Tuple:
 		return &Tuple{items: sliceItems(o.items, start, stop, step)}
 	case *rangeValue:
-		return &List{sliceItems(collect(o), start, stop, step)}
+		lo, hi, st := bounds(o.len(), start, stop, step)
+		return &rangeValue{o.start + int64(lo)*o.step, o.start + int64(hi)*o.step, o.step * int64(st)}
 	case *Dict:
 		throw("TypeError", "unhashable type: 'slice'")
 	}

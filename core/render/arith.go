@@ -58,8 +58,8 @@ func binary(op string, a, b any) any {
 			return out
 		}
 	case "-":
-		if x, ok := a.(*set); ok {
-			if y, ok := b.(*set); ok {
+		if x, ok := setOf(a); ok {
+			if y, ok := setOf(b); ok {
 				return setMinus(x, y)
 			}
 		}
@@ -421,6 +421,19 @@ func negate(v any, minus bool) any {
 	}
 	throw("TypeError", "bad operand type for unary %s: '%s'", op, typeName(v))
 	return nil
+}
+
+// setOf is a set, or a dict's keys or items seen as one.
+func setOf(v any) (*set, bool) {
+	switch v := v.(type) {
+	case *set:
+		return v, true
+	case *view:
+		if v.kind != "dict_values" {
+			return newSet(collect(v)), true
+		}
+	}
+	return nil, false
 }
 
 func setMinus(a, b *set) *set {

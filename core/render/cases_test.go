@@ -106,3 +106,33 @@ func checkError(t *testing.T, err error, want string) {
 		}
 	}
 }
+
+// TestGoldens compares with what Jinja2 printed for the templates of the
+// differential check, which diff.py next to them explains.
+func TestGoldens(t *testing.T) {
+	const dir = "../../testdata/render/diff/"
+	vars, err := os.ReadFile(dir + "context.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := os.ReadFile(dir + "files.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree files
+	if err := json.Unmarshal(shared, &tree); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range loadCases(t, dir+"goldens.json") {
+		c.Files = tree
+		got, err := c.engine().Render(t.Context(), "main", []byte(c.Template), contextVars(t, vars))
+		switch {
+		case c.ExpectedError != "" && err == nil:
+			t.Errorf("%s\ngot %q, want an error like %s", c.Template, got, c.ExpectedError)
+		case c.ExpectedError == "" && err != nil:
+			t.Errorf("%s (strict: %t)\n%v", c.Template, c.Strict, err)
+		case c.ExpectedError == "" && got != *c.Expected:
+			t.Errorf("%s (strict: %t)\ngot  %q\nwant %q", c.Template, c.Strict, got, *c.Expected)
+		}
+	}
+}

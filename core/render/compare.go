@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"math/big"
 	"strings"
@@ -251,7 +252,7 @@ func orderedItems(op string, a, b []any, depth int) bool {
 			return orderedAt(op, a[i], b[i], depth+1)
 		}
 	}
-	return holds(op, len(a)-len(b))
+	return holds(op, cmp.Compare(len(a), len(b)))
 }
 
 func subset(op string, a, b *set) bool {

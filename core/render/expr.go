@@ -91,7 +91,8 @@ func (e *condExpr) eval(f *frame) any {
 	if e.else_ != nil {
 		return e.else_.eval(f)
 	}
-	return f.r.undefinedHint("the inline if-expression evaluated to false and no else section was defined.")
+	// Jinja2 uses the lenient kind here, whatever it uses elsewhere.
+	return &undefined{obj: missing, hint: "the inline if-expression evaluated to false and no else section was defined."}
 }
 
 type andExpr struct {

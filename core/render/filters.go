@@ -109,10 +109,7 @@ func titleWords(s string) string {
 
 func filterDefault(_ *frame, v any, a args) any {
 	b := a.bind("default", 0, "default_value", "boolean")
-	if u, ok := v.(*undefined); ok {
-		if u.kind != "" {
-			u.fail()
-		}
+	if _, ok := v.(*undefined); ok {
 		return or(b[0], "")
 	}
 	if boolean := or(b[1], false); truth(boolean) && !truth(v) {
@@ -143,7 +140,6 @@ func filterItems(f *frame, v any, a args) any {
 	a.none("items")
 	switch v := v.(type) {
 	case *undefined:
-		v.refuse()
 		return &List{}
 	case *Dict:
 		return &view{v, "dict_items"}
@@ -200,7 +196,7 @@ func filterIndent(_ *frame, v any, a args) any {
 		n := checkWidth(wantInt(or(b[0], int64(4))))
 		pad = strings.Repeat(" ", max(0, n))
 	}
-	s := str(v)
+	s := wantStr(v)
 	if runes := strings.Count(s, "\n"); runes > 0 && len(pad) > maxText/runes {
 		checkText(-1)
 	}
@@ -239,7 +235,6 @@ func filterWordCount(_ *frame, v any, a args) any {
 
 func filterTruncate(_ *frame, v any, a args) any {
 	b := a.bind("truncate", 0, "length", "killwords", "end", "leeway")
-	s := []rune(str(v))
 	length, end := wantInt(or(b[0], int64(255))), []rune(wantStr(or(b[2], "...")))
 	leeway := 5
 	if l := or(b[3], nil); l != nil {
@@ -251,9 +246,10 @@ func filterTruncate(_ *frame, v any, a args) any {
 	if leeway < 0 {
 		throw("AssertionError", "expected leeway >= 0, got %d", leeway)
 	}
-	if len(s) <= length+leeway {
+	if mustLen(v) <= length+leeway {
 		return v
 	}
+	s := []rune(wantStr(v))
 	cut := string(s[:length-len(end)])
 	if !truth(or(b[1], false)) {
 		if i := strings.LastIndex(cut, " "); i >= 0 {

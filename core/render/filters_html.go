@@ -2,7 +2,6 @@ package render
 
 import (
 	"html"
-	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
@@ -117,10 +116,15 @@ func filterXMLAttr(_ *frame, v any, a args) any {
 	return s
 }
 
+const (
+	webName  = `(?:https?://|www\.)(?:[\p{L}\p{N}_%-]+\.)*(?:[a-z]{2,63}|xn--[\w%]{2,59})`
+	bareName = `(?:[\p{L}\p{N}_%-]{2,63}\.)+(?:com|net|int|edu|gov|org|info|mil)`
+	webAddr  = `https?://(?:\d{1,3}(?:\.\d{1,3}){3}|\[(?:[\da-f]{0,4}:){2}(?:[\da-f]{0,4}:?){1,6}\])`
+)
+
 var (
 	urlWords = regexp.MustCompile(`\s+|\S+`)
-	webURL   = regexp.MustCompile(`^(?i:https?://|www\.)(?:([\w%-]+\.)+)?([a-zA-Z]{2,63}|xn--[\w%]{2,59}|localhost|[\w%-]{2,63}|[0-9.]{7,15}|\[[0-9a-fA-F:]+\])(:\d{1,5})?([/?#]\S*)?$`)
-	bareHost = regexp.MustCompile(`^(?:[a-zA-Z0-9][\w%-]*\.)+(?:com|net|int|edu|gov|org|info|mil)([/?#:]\S*)?$`)
+	webURL   = regexp.MustCompile(`(?i)^(?:` + webName + `|` + bareName + `|` + webAddr + `)(?::\d{1,5})?(?:[/?#]\S*)?$`)
 	mailAddr = regexp.MustCompile(`^\S+@\w[\w.-]*\.\w+$`)
 )
 
@@ -193,10 +197,6 @@ func urlizeWord(w, attrs string, shorten func(string) string) string {
 		middle = `<a href="` + middle + `">` + middle[7:] + "</a>"
 	case strings.Contains(middle, "@") && !strings.HasPrefix(middle, "www.") && !strings.Contains(middle, ":") && mailAddr.MatchString(middle):
 		middle = `<a href="mailto:` + middle + `">` + middle + "</a>"
-	case bareHost.MatchString(middle) && !strings.Contains(middle, "@"):
-		if u, err := url.Parse("https://" + middle); err == nil && u.Host != "" {
-			middle = `<a href="https://` + middle + `"` + attrs + ">" + shorten(middle) + "</a>"
-		}
 	}
 	return head + middle + tail
 }

@@ -98,7 +98,7 @@ func toFloat(v any) (float64, bool) {
 
 func filterInt(_ *frame, v any, a args) any {
 	b := a.bind("int", 0, "default", "base")
-	refuseUndefined(v)
+	refuseOperand(v)
 	base := wantInt(or(b[1], int64(10)))
 	if base != 0 && (base < 2 || base > 36) {
 		return or(b[0], int64(0))
@@ -114,7 +114,7 @@ func filterInt(_ *frame, v any, a args) any {
 
 func filterFloat(_ *frame, v any, a args) any {
 	b := a.bind("float", 0, "default")
-	refuseUndefined(v)
+	refuseOperand(v)
 	if f, ok := toFloat(v); ok {
 		return f
 	}

@@ -276,7 +276,7 @@ func filterSlice(_ *frame, v any, a args) any {
 			size++
 		}
 		l := &List{append([]any{}, items[start:start+size]...)}
-		if fill != nil && i >= extra && extra > 0 {
+		if fill != nil && i >= extra {
 			l.items = append(l.items, fill)
 		}
 		start += size
@@ -329,6 +329,21 @@ func (g *group) tuple() any {
 	return &Tuple{items: []any{g.grouper, g.list}, names: []string{"grouper", "list"}}
 }
 
+// lazyIter begins to iterate v when it is first asked to; whatever is false
+// counts as empty.
+func lazyIter(v any) iterator {
+	var it iterator
+	return iterFunc(func() (any, bool) {
+		if it == nil {
+			if !truth(v) {
+				return nil, false
+			}
+			it = mustIter(v)
+		}
+		return it.next()
+	})
+}
+
 // filterMap applies a filter, or gets an attribute, lazily.
 func filterMap(f *frame, v any, a args) any {
 	var fn func(any) any
@@ -350,8 +365,7 @@ func filterMap(f *frame, v any, a args) any {
 		rest := args{append([]any{}, a.pos[1:]...), a.kw}
 		fn = func(x any) any { return filter(f, x, rest) }
 	}
-	refuseUndefined(v)
-	it := mustIter(v)
+	it := lazyIter(v)
 	return generator(func() (any, bool) {
 		x, ok := it.next()
 		if !ok {
@@ -383,8 +397,7 @@ func filterSelect(want, byAttr bool) filterFunc {
 			rest := args{append([]any{}, pos[1:]...), a.kw}
 			test = func(x any) bool { return fn(f, x, rest) }
 		}
-		refuseUndefined(v)
-		it := mustIter(v)
+		it := lazyIter(v)
 		return generator(func() (any, bool) {
 			for {
 				x, ok := it.next()

@@ -2,8 +2,7 @@ package render
 
 import "strings"
 
-// filterWordWrap breaks lines that are too long, as Python's textwrap does with
-// whitespace kept.
+// filterWordWrap breaks lines that are too long, as Python's textwrap does.
 func filterWordWrap(_ *frame, v any, a args) any {
 	b := a.bind("wordwrap", 0, "width", "break_long_words", "wrapstring", "break_on_hyphens")
 	width := wantInt(or(b[0], int64(79)))
@@ -16,7 +15,7 @@ func filterWordWrap(_ *frame, v any, a args) any {
 		sep = wantStr(s)
 	}
 	var out []string
-	for _, line := range linesOf(str(v), false) {
+	for _, line := range linesOf(wantStr(v), false) {
 		out = append(out, strings.Join(wrapLine(line, width, breakLong, hyphens), sep))
 	}
 	return strings.Join(out, sep)
@@ -27,6 +26,9 @@ func wrapLine(line string, width int, breakLong, hyphens bool) []string {
 	chunks := wrapChunks(line, hyphens)
 	var lines []string
 	for len(chunks) > 0 {
+		if len(lines) > 0 && strings.TrimFunc(chunks[0], isSpace) == "" {
+			chunks = chunks[1:]
+		}
 		var cur []string
 		n := 0
 		for len(chunks) > 0 && n+runeLen(chunks[0]) <= width {
@@ -52,7 +54,12 @@ func wrapLine(line string, width int, breakLong, hyphens bool) []string {
 				chunks = chunks[1:]
 			}
 		}
-		lines = append(lines, strings.Join(cur, ""))
+		if n := len(cur); n > 0 && strings.TrimFunc(cur[n-1], isSpace) == "" {
+			cur = cur[:n-1]
+		}
+		if len(cur) > 0 {
+			lines = append(lines, strings.Join(cur, ""))
+		}
 	}
 	return lines
 }

@@ -46,7 +46,7 @@ func formatPercent(s string, v any) string {
 	case *Dict, *List, *lookupValue, *namespace:
 		p.dict, p.whole = v, true
 	case *undefined:
-		v.refuse()
+		p.whole = true
 	}
 	var b strings.Builder
 	for {

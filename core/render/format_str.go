@@ -217,9 +217,10 @@ func formatSpec(v any, spec string) string {
 // parseSpec reads [[fill]align][sign][z][#][0][width][group][.precision][type].
 func parseSpec(spec, typ string) verb {
 	p := verb{fill: " ", precision: -1}
+	filled := false
 	isAlign := func(s string) bool { return s != "" && strings.IndexByte("<>=^", s[0]) >= 0 }
 	if _, n := utf8.DecodeRuneInString(spec); isAlign(spec[n:]) {
-		p.fill, p.align = spec[:n], spec[n]
+		p.fill, p.align, filled = spec[:n], spec[n], true
 		spec = spec[n+1:]
 	} else if isAlign(spec) {
 		p.align = spec[0]
@@ -239,7 +240,10 @@ func parseSpec(spec, typ string) verb {
 	if flag("0") != 0 {
 		p.zero = true
 		if p.align == 0 {
-			p.align, p.fill = '=', "0"
+			p.align = '='
+		}
+		if !filled {
+			p.fill = "0"
 		}
 	}
 	number := func() (int, bool) {

@@ -17,7 +17,8 @@ func sortStrings(s []string) { slices.Sort(s) }
 type jsonStyle struct {
 	sortKeys  bool
 	ascii     bool
-	indent    int // -1 for one line
+	indent    string
+	lines     bool // one element a line
 	item, key string
 }
 
@@ -26,11 +27,11 @@ func jsonText(v any, st jsonStyle) string {
 }
 
 func (st jsonStyle) newline(b []byte, depth int) []byte {
-	if st.indent < 0 {
+	if !st.lines {
 		return b
 	}
 	b = append(b, '\n')
-	return append(b, strings.Repeat(" ", min(st.indent*depth, 10_000))...)
+	return append(b, strings.Repeat(st.indent, depth)...)
 }
 
 func (st jsonStyle) append(b []byte, v any, depth int, in *enclosing) []byte {
@@ -153,7 +154,7 @@ func (st jsonStyle) quote(b []byte, s string) []byte {
 			b = append(b, `\b`...)
 		case r == '\f':
 			b = append(b, `\f`...)
-		case r < ' ':
+		case r < ' ' || r == 0x7f && st.ascii:
 			b = fmt.Appendf(b, `\u%04x`, r)
 		case r < 0x80 || !st.ascii:
 			b = append(b, string(r)...)
@@ -167,23 +168,24 @@ func (st jsonStyle) quote(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// indentArg reads an indent option: None, a number or a string of blanks.
-func indentArg(v any) int {
+// indented is the style with an indent option: None, a number or a string.
+func (st jsonStyle) indented(v any) jsonStyle {
+	st.item, st.key = ", ", ": "
 	if v == nil {
-		return -1
+		return st
 	}
+	st.item, st.lines = ",", true
 	if s, ok := text(v); ok {
-		return len(s)
+		st.indent = s
+	} else {
+		st.indent = strings.Repeat(" ", min(max(0, wantInt(v)), 100))
 	}
-	return min(max(0, wantInt(v)), 100)
+	return st
 }
 
 func filterToJSON(_ *frame, v any, a args) any {
 	b := a.bind("tojson", 0, "indent")
-	st := jsonStyle{sortKeys: true, ascii: true, indent: indentArg(or(b[0], nil)), item: ", ", key: ": "}
-	if st.indent >= 0 {
-		st.item = ","
-	}
+	st := jsonStyle{sortKeys: true, ascii: true}.indented(or(b[0], nil))
 	s := jsonText(v, st)
 	return markup(strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(s))
 }

@@ -14,11 +14,11 @@ const printTag = "{{"
 
 // lexer cuts a source into gonja's tokens, by Jinja2's rules.
 type lexer struct {
-	src   string
-	pos   int
-	slab  []tokens.Token
-	out   []*tokens.Token
-	open  []byte // closing brackets awaited
+	src  string
+	pos  int
+	slab []tokens.Token
+	out  []*tokens.Token
+	open []byte // closing brackets awaited
 }
 
 // syntaxError is what lexing and parsing throw.
@@ -117,6 +117,10 @@ func (l *lexer) comment() {
 	start := l.pos
 	l.openTag(tokens.CommentBegin)
 	i := strings.Index(l.src[l.pos:], "#}")
+	if l.pos == len(l.src) { // Jinja2 lets a comment begin at the very end
+		l.emit(tokens.CommentEnd, l.pos, l.pos)
+		return
+	}
 	if i < 0 {
 		failAt(start, "missing end of comment tag")
 	}
@@ -135,6 +139,10 @@ func (l *lexer) raw() bool {
 	nameAt, end, ok := l.bareTag(start, "raw", false)
 	if !ok {
 		return false
+	}
+	if end == len(l.src) { // nor does Jinja2 miss the end of a raw block there
+		l.pos = end
+		return true
 	}
 	l.rawTag(start, nameAt, end, "raw")
 	for i := end; ; i += 2 {

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // methodOf finds a method of a value by name, nil where it has none.
@@ -23,7 +24,7 @@ func methodOf(v any, name string) methodFunc {
 	case *lookupValue:
 		return lookupMethods[name]
 	case []byte:
-		return bytesMethods[name]
+		return bytesMethod(name)
 	case int64, *big.Int, bool:
 		return intMethods[name]
 	case float64:
@@ -326,6 +327,46 @@ func seqCount(_ *frame, self any, a args) any {
 		}
 	}
 	return n
+}
+
+// bytesMethod is a method of bytes; most are those of str.
+func bytesMethod(name string) methodFunc {
+	if m := bytesMethods[name]; m != nil {
+		return m
+	}
+	m := strMethods[name]
+	if m == nil || name == "encode" || strings.HasPrefix(name, "format") {
+		return nil
+	}
+	return func(f *frame, self any, a args) any {
+		pos := make([]any, len(a.pos))
+		for i, v := range a.pos {
+			switch x := v.(type) {
+			case string:
+				throw("TypeError", "a bytes-like object is required, not 'str'")
+			case []byte:
+				v = string(x)
+			}
+			pos[i] = v
+		}
+		return asBytes(m(f, string(self.([]byte)), args{pos, a.kw}))
+	}
+}
+
+func asBytes(v any) any {
+	switch x := v.(type) {
+	case string:
+		return []byte(x)
+	case *List:
+		for i, e := range x.items {
+			x.items[i] = asBytes(e)
+		}
+	case *Tuple:
+		for i, e := range x.items {
+			x.items[i] = asBytes(e)
+		}
+	}
+	return v
 }
 
 func bytesDecode(_ *frame, self any, a args) any {

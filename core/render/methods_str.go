@@ -55,12 +55,24 @@ func keepMarkup(fn methodFunc) methodFunc {
 			}
 			pos[i] = v
 		}
-		v := fn(f, string(self.(markup)), args{pos, a.kw})
-		if s, ok := v.(string); ok {
-			return markup(s)
-		}
-		return v
+		return asMarkup(fn(f, string(self.(markup)), args{pos, a.kw}))
 	}
+}
+
+func asMarkup(v any) any {
+	switch x := v.(type) {
+	case string:
+		return markup(x)
+	case *List:
+		for i, e := range x.items {
+			x.items[i] = asMarkup(e)
+		}
+	case *Tuple:
+		for i, e := range x.items {
+			x.items[i] = asMarkup(e)
+		}
+	}
+	return v
 }
 
 func textMethod(fn func(string) string) methodFunc {
@@ -93,7 +105,7 @@ func title(s string) string {
 		if prev {
 			b.WriteString(lower(string(r)))
 		} else {
-			b.WriteRune(unicode.ToTitle(r))
+			b.WriteString(titleRune(r))
 		}
 		prev = cased(r)
 	}
@@ -105,7 +117,16 @@ func capitalize(s string) string {
 		return s
 	}
 	r, n := utf8.DecodeRuneInString(s)
-	return string(unicode.ToTitle(r)) + lower(s[n:])
+	return titleRune(r) + lower(s[n:])
+}
+
+// titleRune is one code point in title case, which may become several.
+func titleRune(r rune) string {
+	if s := upper(string(r)); runeLen(s) > 1 {
+		first, n := utf8.DecodeRuneInString(s)
+		return string(first) + lower(s[n:])
+	}
+	return string(unicode.ToTitle(r))
 }
 
 func swapCase(s string) string {

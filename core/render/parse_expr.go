@@ -332,10 +332,9 @@ func (p *exprParser) primary() expr {
 
 // tupleRules say how a tuple, with or without parentheses, may be written.
 type tupleRules struct {
-	parens bool   // an empty one is allowed
-	target bool   // only primary expressions
-	noCond bool   // no inline if
-	until  string // the name that ends it
+	parens bool // an empty one is allowed
+	target bool // only primary expressions
+	noCond bool // no inline if
 }
 
 func (p *exprParser) tuple(rules tupleRules) expr {
@@ -351,7 +350,7 @@ func (p *exprParser) tuple(rules tupleRules) expr {
 		if len(items) > 0 && !isTuple {
 			break
 		}
-		if p.is(tokens.BlockEnd) || p.is(tokens.RightParenthesis) || rules.until != "" && p.isName(rules.until) {
+		if p.is(tokens.BlockEnd) || p.is(tokens.RightParenthesis) {
 			break
 		}
 		items = append(items, parse())
@@ -620,16 +619,8 @@ func (p *exprParser) test(x expr) expr {
 		if p.isName("is") {
 			p.fail("you cannot chain multiple tests with is")
 		}
-		if !testTakesArg(t) {
-			break
-		}
 		e.args.pos = []expr{p.postfix(p.primary())}
 	}
 	e.args.fold()
 	return e
-}
-
-// testTakesArg leaves the names alone that go on with the expression or the tag.
-func testTakesArg(t *tokens.Token) bool {
-	return t.Type != tokens.Name || !slices.Contains([]string{"if", "recursive", "in", "not"}, t.Val)
 }

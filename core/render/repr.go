@@ -124,8 +124,7 @@ func appendDict(b []byte, d *Dict, depth int, in *enclosing) []byte {
 // appendObject prints the values that have no literal.
 func appendObject(b []byte, v any, depth int, in *enclosing) []byte {
 	switch v := v.(type) {
-	case *undefined:
-		v.refuse()
+	case *undefined: // even a strict one can be printed inside of a list
 		return append(b, "Undefined"...)
 	case *rangeValue:
 		if v.step == 1 {

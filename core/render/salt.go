@@ -86,10 +86,7 @@ func filterJSON(_ *frame, v any, a args) any {
 	if u := unresolved(v, 0); u != nil {
 		return u
 	}
-	st := jsonStyle{sortKeys: truth(or(b[0], true)), indent: indentArg(or(b[1], nil)), item: ", ", key: ": "}
-	if st.indent >= 0 {
-		st.item = ","
-	}
+	st := jsonStyle{sortKeys: truth(or(b[0], true))}.indented(or(b[1], nil))
 	return markup(jsonText(v, st))
 }
 

@@ -13,6 +13,7 @@ func init() {
 	saltDataFilters = map[string]filterFunc{
 		"avg": filterAvg, "union": filterUnion, "intersect": filterIntersect, "difference": filterDifference,
 		"symmetric_difference": filterSymmetric, "sequence": filterSequence, "is_list": filterIsList,
+		"is_iter": filterIsIter, "sorted_ignorecase": filterSortedIgnoreCase,
 		"flatten": filterFlatten, "traverse": filterTraverse, "compare_lists": filterCompareLists,
 		"compare_dicts": filterCompareDicts, "exactly_n_true": filterExactlyN, "exactly_one_true": filterExactlyOne,
 		"to_entries": filterToEntries, "from_entries": filterFromEntries, "mysql_to_dict": filterMySQL,

@@ -189,14 +189,14 @@ func (t *tupleTarget) assign(f *frame, v any) {
 }
 
 // assignTarget parses a name, a tuple of names or, for set, namespace attributes.
-func (t *tag) assignTarget(until string, fields bool) target {
+func (t *tag) assignTarget(fields bool) target {
 	if fields && t.is(tokens.Name) && t.look().Type == tokens.Dot {
 		obj := t.c.name(t.next())
 		t.next()
 		return fieldTarget{obj, t.expect(tokens.Name).Val}
 	}
 	pos := t.pos32()
-	return t.c.store(t.tuple(tupleRules{target: true, until: until}), pos, fields)
+	return t.c.store(t.tuple(tupleRules{target: true}), pos, fields)
 }
 
 func (t *tag) pos32() int32 { return int32(t.cur().Pos) }

@@ -78,13 +78,13 @@ func parseFor(c *compiler, t *tag) stmt {
 	s := &forStmt{pos: int32(t.pos), scope: &scope{}, elseScope: &scope{}}
 	// The target comes before what it is assigned from, but belongs to the body.
 	c.push(s.scope)
-	s.target = t.assignTarget("in", false)
+	s.target = t.assignTarget(false)
 	s.scope.loop = s
 	s.loopSlot = s.scope.declare("loop")
 	c.pop()
 	t.expectName("in")
 	s.iterPos = t.pos32()
-	s.iter = t.tuple(tupleRules{noCond: true, until: "recursive"})
+	s.iter = t.tuple(tupleRules{noCond: true})
 	if t.skipName("if") {
 		s.testScope = c.push(&scope{slots: map[string]int{}})
 		for name := range s.scope.slots {
@@ -114,7 +114,7 @@ func parseFor(c *compiler, t *tag) stmt {
 }
 
 func parseSet(c *compiler, t *tag) stmt {
-	target := t.assignTarget("", true)
+	target := t.assignTarget(true)
 	if t.skip(tokens.Assign) {
 		s := &setStmt{target: target, x: t.tuple(tupleRules{})}
 		t.end()
@@ -137,7 +137,7 @@ func parseWith(c *compiler, t *tag) stmt {
 			t.expect(tokens.Comma)
 		}
 		c.push(s.scope)
-		s.targets = append(s.targets, t.assignTarget("", false))
+		s.targets = append(s.targets, t.assignTarget(false))
 		c.pop()
 		t.expect(tokens.Assign)
 		s.values = append(s.values, t.expression())
@@ -184,7 +184,7 @@ func parseAutoescape(_ *compiler, t *tag) stmt {
 func parseLoad(_ *compiler, t *tag) stmt {
 	s := &setBlockStmt{load: strings.TrimPrefix(t.name, "load_"), scope: &scope{}, pos: int32(t.pos)}
 	t.expectName("as")
-	s.target = t.assignTarget("", true)
+	s.target = t.assignTarget(true)
 	t.end()
 	s.body, t = t.inner(s.scope, "endload")
 	t.end()

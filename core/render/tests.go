@@ -73,10 +73,7 @@ func noArgs(name string, fn testFunc) testFunc {
 }
 
 func isDefined(v any) bool {
-	u, ok := v.(*undefined)
-	if ok && u.kind != "" {
-		u.fail()
-	}
+	_, ok := v.(*undefined)
 	return !ok
 }
 
@@ -106,6 +103,7 @@ func isSequence(_ *frame, v any, _ args) bool {
 		return true
 	case *undefined:
 		v.refuse()
+		return true
 	}
 	return false
 }

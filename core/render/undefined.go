@@ -74,7 +74,7 @@ func (u *undefined) fail() {
 // refuse fails where a strict undefined does: on printing, iterating, testing
 // and comparing.
 func (u *undefined) refuse() {
-	if u.strict || u.kind != "" {
+	if u.strict {
 		u.fail()
 	}
 }
@@ -94,6 +94,6 @@ func (r *run) undefinedHint(hint string) *undefined {
 func (r *run) unsafe(obj any, name string) *undefined {
 	return &undefined{
 		hint:   fmt.Sprintf("access to attribute %s of %s object is unsafe.", repr(name), repr(typeName(obj))),
-		strict: true, kind: "SecurityError",
+		strict: r.strict, kind: "SecurityError",
 	}
 }

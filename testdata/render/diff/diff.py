@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Compares zester's templates with Jinja2's, byte for byte.
+
+    diff.py run ZESTER     render every template with Jinja2 and with "ZESTER render", print what differs
+    diff.py golden         print what Jinja2 makes of every template, as goldens.json holds it
+
+Needs Jinja2 3.1 (Debian: python3-jinja2). The templates are those of templates.txt, one a line, and as many
+generated expressions again; each is rendered with lenient and with strict undefined names.
+"""
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+import jinja2
+import jinja2.sandbox
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GENERATED = 400
+
+ATOMS = ["1", "0", "-3", "7", "2.5", "0.5", "true", "false", "none", "''", "'a'", "'Hello World'", "'a,b,c'", "'42'",
+         "[]", "[3, 1, 2]", "['b', 'A', 'c']", "()", "(1, 'x')", "{}", "{'a': 1, 'b': 2}", "{'k': [1, 2], 'z': none}",
+         "n", "f", "s", "u", "l", "d", "words", "nested", "users", "mixed", "e", "nil", "x", "neg", "big", "range(4)",
+         "path", "d.alpha", "users[0]", "l[0]", "users[2].extra", "'%s-%s'", "[1, [2, 'q']]", "1e3", "10**12"]
+SEQUENCES = ["l", "words", "s", "u", "nested", "mixed", "'Hello World'", "(1, 'x', 3)", "[3, 1, 2]", "path", "text"]
+METHODS = ["upper()", "lower()", "strip()", "split()", "split(',')", "title()", "replace('a', 'b')", "startswith('H')",
+           "find('o')", "zfill(5)", "items()", "keys()", "values()", "get('a')", "get('k', 'dflt')", "copy()",
+           "index(1)", "count('a')", "splitlines()", "join(['x', 'y'])", "format(1, 2)", "partition('o')",
+           "isdigit()", "center(9)", "rjust(6, '*')", "capitalize()", "swapcase()", "encode()", "rsplit(',', 1)"]
+FILTERS = ["abs", "capitalize", "count", "default('D')", "default('D', true)", "dictsort", "e", "first", "last",
+           "float", "int", "join(',')", "join", "length", "list", "lower", "upper", "max", "min", "round", "round(1)",
+           "sort", "sort(reverse=true)", "string", "sum", "title", "tojson", "trim", "unique|list", "wordcount",
+           "urlencode", "map('string')|list", "map('upper')|list", "select|list", "reject('none')|list",
+           "batch(2)|list", "slice(2)|list", "replace('a', 'Z')", "truncate(5, true)", "indent(2)", "center(8)",
+           "items|list", "pprint", "filesizeformat", "striptags", "format(1)", "map('length')|list", "reverse|list",
+           "select('number')|list", "wordwrap(6)", "map(attribute='name')|list", "groupby(0)", "xmlattr", "int(5)",
+           "float(1.5)", "sort(case_sensitive=true)", "dictsort(by='value')", "select('in', [1, 2, 'a'])|list",
+           "map('default', 'q')|list", "urlize", "forceescape", "safe", "attr('x')", "tojson(indent=1)"]
+TESTS = ["defined", "undefined", "none", "number", "string", "mapping", "sequence", "iterable", "callable", "odd",
+         "even", "divisibleby 3", "lower", "upper", "boolean", "integer", "float", "true", "false", "sameas none",
+         "in [1, 'a']", "eq 1", "gt 1", "ne 'a'", "escaped"]
+OPERATORS = ["+", "-", "*", "/", "//", "%", "~", "and", "or", "==", "!=", "<", "<=", ">", ">=", "in", "not in"]
+
+
+def expression(r, depth):
+    """A random expression; most are nonsense in one way or another."""
+    if depth <= 0 or r.random() < .12:
+        return r.choice(ATOMS)
+    sub = lambda: expression(r, depth - 1)
+    kind = r.randrange(14)
+    if kind < 3:
+        return f"{sub()} {r.choice(OPERATORS)} {sub()}"
+    if kind == 3:
+        return f"{r.choice(['2', '3', '-2', '2.5', 'n', '10'])} ** {r.choice(['2', '3', '0', '-1'])}"
+    if kind == 4:
+        return f"({sub()})"
+    if kind == 5:
+        return f"({sub()}).{r.choice(METHODS)}"
+    if kind == 6:
+        return f"({sub()})|{r.choice(FILTERS)}"
+    if kind == 7:
+        return f"{sub()}|{r.choice(FILTERS)}"
+    if kind == 8:
+        return f"({sub()}) is {r.choice(['', 'not '])}{r.choice(TESTS)}"
+    if kind == 9:
+        return f"({sub()} if {sub()} else {sub()})"
+    if kind == 10:
+        return f"({sub()})[{r.choice(['0', '-1', 'n'] + [repr('a')])}]"
+    if kind == 11:
+        return f"{r.choice(SEQUENCES)}[{r.choice(['1:', '::-1', ':2', '1:3', '-2:', '::2', '2:0:-1'])}]"
+    if kind == 12:
+        return "[" + ", ".join(sub() for _ in range(r.randrange(3))) + "]"
+    if r.random() < .5:
+        return "{'k': " + sub() + ", " + r.choice(["1", "none", "'q'", "true", "(1, 2)", "2.0"]) + ": " + sub() + "}"
+    return r.choice(["not ", "-", "+"]) + sub()
+
+
+def templates():
+    with open(os.path.join(HERE, "templates.txt")) as f:
+        for line in f:
+            line = line.rstrip("\n")
+            if line and not line.startswith("# "):
+                yield line.replace("⏎", "\n")
+    r = random.Random(20)
+    for _ in range(GENERATED):
+        yield "{{ " + expression(r, 3) + " }}"
+
+
+def load(name):
+    with open(os.path.join(HERE, name)) as f:
+        return json.load(f)
+
+
+def jinja(template, context, files, strict):
+    """What Jinja2 prints, or the error it raises."""
+    env = jinja2.sandbox.SandboxedEnvironment(
+        extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], loader=jinja2.DictLoader(files),
+        undefined=jinja2.StrictUndefined if strict else jinja2.Undefined)
+    env.tests["match"] = lambda value, rgx: bool(re.match(rgx, value))
+    try:
+        return env.from_string(template).render(json.loads(context)), None
+    except Exception as e:  # whatever a template can raise
+        return None, f"{type(e).__name__}: {e}"
+
+
+def cases():
+    """Every template with what Jinja2 makes of it; strict only where that differs."""
+    context, files = json.dumps(load("context.json")), load("files.json")
+    for t in templates():
+        lenient = jinja(t, context, files, False)
+        if lenient[0] and " at 0x" in lenient[0]:
+            continue  # an address
+        yield t, False, *lenient
+        strict = jinja(t, context, files, True)
+        if strict[0] != lenient[0]:
+            yield t, True, *strict
+
+
+def golden():
+    out = []
+    for template, strict, text, error in cases():
+        c = {"template": template}
+        if strict:
+            c["strict"] = True
+        if error:
+            c["expected_error"] = error
+        else:
+            c["expected"] = text
+        out.append(json.dumps(c, ensure_ascii=False))
+    print("[\n" + ",\n".join(out) + "\n]")
+
+
+def run(zester):
+    total = same = 0
+    with tempfile.TemporaryDirectory() as tree:
+        for name, text in load("files.json").items():
+            with open(os.path.join(tree, name), "w") as f:
+                f.write(text)
+        for template, strict, text, error in cases():
+            total += 1
+            p = subprocess.run(
+                [zester, "render", "-", "--context", os.path.join(HERE, "context.json"), "--tree", tree,
+                 "--undefined", "strict" if strict else "lenient"],
+                input=template.encode(), capture_output=True, timeout=60)
+            if error and p.returncode == 1 and p.stderr and not p.stdout or not error and p.stdout == text.encode():
+                same += 1
+                continue
+            print(f"--- {template!r}{' (strict)' if strict else ''}")
+            print(f"    jinja2 {error or repr(text)}")
+            print(f"    zester {p.stderr.decode().strip() or repr(p.stdout.decode())}")
+    print(f"{total} templates, {same} identical")
+    return same == total and total > 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["golden"]:
+        golden()
+    elif len(sys.argv) == 3 and sys.argv[1] == "run":
+        sys.exit(0 if run(sys.argv[2]) else 1)
+    else:
+        sys.exit(__doc__)
