@@ -36,6 +36,8 @@ func (c *Conn) directBatchOnce(ctx context.Context, subject string, req batch, e
 	if err != nil {
 		return 0, 0, err
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	ctx, done := c.await(ctx, subject)
 	defer done()
 	inbox := c.nc.NewInbox()

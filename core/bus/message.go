@@ -130,6 +130,17 @@ func (c *Conn) RequestMany(ctx context.Context, subject string, data []byte, qui
 	}
 }
 
+// answerWait bounds the wait for JetStream's answer where the caller's context does not: an
+// answer that is lost with a connection or a server never comes.
+const answerWait = 10 * time.Second
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeoutCause(ctx, answerWait, fmt.Errorf("no answer in %s: %w", answerWait, context.DeadlineExceeded))
+}
+
 // Subscription ends with Stop.
 type Subscription struct{ stop func() }
 

@@ -41,11 +41,15 @@ var buckets = []bucketSpec{
 	{name: BucketFacts, description: "Facts of each peel", maxBytes: 256 * mib, maxValue: 256 << 10},
 	{name: BucketSettings, description: "Settings, sealed to each peel", maxBytes: 256 * mib, maxValue: mib, republish: true},
 	{name: BucketTrees, description: "Pointers to published trees", maxBytes: 16 * mib, maxValue: 256 << 10, republish: true},
-	{name: BucketFiles, description: "Chunks by their SHA-256", maxBytes: 1024 * mib, maxValue: 260 << 10},
+	{name: BucketFiles, description: "Chunks by their SHA-256", maxBytes: 4096 * mib, maxValue: 260 << 10, ttl: true},
 	{name: BucketJobs, description: "Jobs and their targets", maxBytes: 512 * mib, maxValue: mib, age: 7 * 24 * time.Hour},
 	{name: BucketEnrollments, description: "Enrollment of each peel", maxBytes: 64 * mib, maxValue: 16 << 10},
 	{name: BucketChallenges, description: "Nonces of enrolling peels", maxBytes: 16 * mib, maxValue: 1 << 10, age: 5 * time.Minute},
 	{name: BucketLeases, description: "Which master does what there is one of", maxBytes: 1 * mib, maxValue: 1 << 10, ttl: true},
+}
+
+func hasTTL(bucket string) bool {
+	return slices.ContainsFunc(buckets, func(b bucketSpec) bool { return b.name == bucket && b.ttl })
 }
 
 var streams = []jetstream.StreamConfig{
@@ -86,7 +90,7 @@ func (c *Conn) Setup(ctx context.Context, replicas int) error {
 // peel that may write one key could wipe the bucket.
 func (b bucketSpec) config() jetstream.StreamConfig {
 	s := jetstream.StreamConfig{
-		Name: streamOf(b.name), Description: b.description, Subjects: []string{ValueSubject(b.name, ">")},
+		Name: StreamOf(b.name), Description: b.description, Subjects: []string{ValueSubject(b.name, ">")},
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true, AllowDirect: true,
 		MaxBytes: b.maxBytes, MaxMsgSize: b.maxValue, MaxAge: b.age, Duplicates: 2 * time.Minute,
 	}

@@ -1,8 +1,10 @@
 package bus_test
 
 import (
+	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -87,7 +89,10 @@ func TestSetup(t *testing.T) {
 // Three servers: everything is kept three times, and one of them may go.
 func TestCluster(t *testing.T) {
 	t.Parallel()
+	began := time.Now()
+	step := func(s string) { t.Log(s, time.Since(began)) }
 	s := server.StartCluster(t, 3)
+	step("started")
 	core, peel := s.Core(t), s.Peel(t, "p1")
 	for name, c := range configs(t, jetStream(t, s)) {
 		if c.Replicas != 3 {
@@ -100,18 +105,25 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, w, "p1.ip=1", ".")
+	step("watching")
 	s.Servers[0].Shutdown()
+	step("one down")
 	eventually(t, func() bool {
-		_, err := peel.Put(t.Context(), bus.BucketBasket, "p1.ip", []byte("2"))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // the answer may be lost with the server
+		defer cancel()
+		_, err := peel.Put(ctx, bus.BucketBasket, "p1.ip", []byte("2"))
 		return err == nil
 	})
+	step("put")
 	for e := range w.Entries() {
 		if string(e.Value) == "2" {
 			break
 		}
 	}
 	eventually(t, func() bool {
-		e, err := core.Get(t.Context(), bus.BucketBasket, "p1.ip")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		e, err := core.Get(ctx, bus.BucketBasket, "p1.ip")
 		return err == nil && string(e.Value) == "2"
 	})
 }

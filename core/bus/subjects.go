@@ -19,6 +19,12 @@ const (
 	AllAsks = "zester.ask.*.*"
 	// AllOrders carries operators' questions and orders to the masters: the operator, then the order.
 	AllOrders = "zester.op.*.>"
+	// AllJobs is everything said about any job.
+	AllJobs = "zester.job.>"
+	// AllDirectGets and AllStreamInfos are JetStream's own: reading anything that is stored, and
+	// looking at any stream.
+	AllDirectGets  = "$JS.API.DIRECT.GET.>"
+	AllStreamInfos = "$JS.API.STREAM.INFO.*"
 	// AllRepublished carries a note for each bucket entry that changed: a hint to go and read, never data.
 	AllRepublished = "zester.rec.>"
 
@@ -111,18 +117,19 @@ func wordByte(c byte) bool {
 
 // Subjects under which the two accounts see the buckets. A peel has no JetStream of its own:
 // CORE exports exactly these.
-func streamOf(bucket string) string { return "KV_" + bucket }
+// StreamOf is the stream that holds a bucket.
+func StreamOf(bucket string) string { return "KV_" + bucket }
 
 // ValueSubject is where a bucket's entry is written, on both sides.
 func ValueSubject(bucket, key string) string { return "$KV." + bucket + "." + key }
 
 // DirectGet is CORE's subject for reading one entry, or all of a bucket's with key ">".
 func DirectGet(bucket, key string) string {
-	return "$JS.API.DIRECT.GET." + streamOf(bucket) + "." + ValueSubject(bucket, key)
+	return "$JS.API.DIRECT.GET." + StreamOf(bucket) + "." + ValueSubject(bucket, key)
 }
 
 // DirectBatch is CORE's subject for reading many entries of a bucket in one request.
-func DirectBatch(bucket string) string { return "$JS.API.DIRECT.GET." + streamOf(bucket) }
+func DirectBatch(bucket string) string { return "$JS.API.DIRECT.GET." + StreamOf(bucket) }
 
 // PeelGet is DirectGet as the peels see it.
 func PeelGet(bucket, key string) string { return "zester.get." + bucket + "." + key }
@@ -135,7 +142,7 @@ func Republished(bucket, key string) string { return "zester.rec." + bucket + ".
 
 // WatchSubjects are the API subjects that Watch needs for a bucket.
 func WatchSubjects(bucket string) []string {
-	s := streamOf(bucket)
+	s := StreamOf(bucket)
 	return []string{
 		"$JS.API.STREAM.INFO." + s,
 		"$JS.API.CONSUMER.CREATE." + s + ".>",

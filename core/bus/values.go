@@ -56,6 +56,8 @@ func (c *Conn) last(ctx context.Context, bucket, key string) (Entry, error) {
 	if c.opts.Side == Peels {
 		subject = PeelGet(bucket, key)
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	reply, err := c.request(ctx, nats.NewMsg(subject))
 	if err != nil {
 		return Entry{}, err
@@ -191,9 +193,17 @@ func (c *Conn) update(ctx context.Context, bucket, key string, value []byte, rev
 	return c.write(ctx, bucket, key, value, h)
 }
 
+// markerLife is how long the marker of a deletion is kept, for those who were away, in buckets
+// whose entries may carry a time to live; elsewhere it stays for ever.
+const markerLife = time.Hour
+
 // Delete removes an entry. Removing what is not there is no error.
 func (c *Conn) Delete(ctx context.Context, bucket, key string) error {
-	_, err := c.write(ctx, bucket, key, nil, nats.Header{"KV-Operation": {"DEL"}})
+	h := nats.Header{"KV-Operation": {"DEL"}}
+	if hasTTL(bucket) {
+		h.Set(jetstream.MsgTTLHeader, markerLife.String())
+	}
+	_, err := c.write(ctx, bucket, key, nil, h)
 	return err
 }
 
@@ -230,6 +240,8 @@ func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	if max := c.nc.MaxPayload(); max > 0 && int64(len(msg.Data)) > max {
 		return 0, fmt.Errorf("%w: %d bytes are over the server's max_payload of %d", ErrTooLarge, len(msg.Data), max)
 	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	reply, err := c.request(ctx, msg)
 	if err != nil {
 		return 0, err

@@ -16,8 +16,10 @@ type Watcher struct {
 	cancel  context.CancelFunc
 }
 
-// Entries gives all current entries, then one with an empty Key for "that was all", then every
-// change as it happens, deletions among them. It closes when the context ends or on Stop.
+// Entries gives all current entries, then one with an empty Key for "that was all", then
+// changes as they happen, deletions among them; of changes of one key in quick succession only
+// the last is sure to be given. That an entry has expired (PutTTL) is not told. It closes when
+// the context ends or on Stop.
 func (w *Watcher) Entries() <-chan Entry { return w.entries }
 
 // Stop ends the watch.

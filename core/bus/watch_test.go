@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/server"
@@ -45,10 +46,11 @@ func TestWatch(t *testing.T) {
 	expect(t, w, "p1.ip=1", "p2.ip=2", ".")
 	put(t, peel, bus.BucketBasket, "p1.ip", "3")
 	put(t, peel, bus.BucketBasket, "p1.other", "y")
+	expect(t, w, "p1.ip=3") // now, since a value that is overtaken may not be seen
 	if err := peel.Delete(t.Context(), bus.BucketBasket, "p1.ip"); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, w, "p1.ip=3", "-p1.ip")
+	expect(t, w, "-p1.ip")
 	cancel()
 	expect(t, w, "closed")
 
@@ -78,7 +80,9 @@ func TestWatchSurvivesARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, func() bool {
-			_, err := writer.Put(t.Context(), bus.BucketBasket, "p1.ip", []byte(value))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := writer.Put(ctx, bus.BucketBasket, "p1.ip", []byte(value))
 			return err == nil
 		})
 		for { // an attempt of Put may have been stored although its answer was lost

@@ -11,7 +11,7 @@ import (
 )
 
 // filesStream is the stream behind the files bucket.
-const filesStream = "KV_" + bus.BucketFiles
+var filesStream = bus.StreamOf(bus.BucketFiles)
 
 // orphanAge is how old a chunk that no manifest needs must be before it goes: a publisher that was at work when this one
 // took over may be about to name it.

@@ -117,7 +117,7 @@ func (u *upload) add(d Digest, data []byte) error {
 		_, err := u.s.conn.Put(ctx, bus.BucketFiles, d.String(), data)
 		switch {
 		case errors.Is(err, bus.ErrFull):
-			return fmt.Errorf("%w: raise the bucket's limit, for example \"nats stream edit KV_%s --max-bytes 8GB\"", err, bus.BucketFiles)
+			return fmt.Errorf("%w: raise the bucket's limit, for example \"nats stream edit %s --max-bytes 8GB\"", err, bus.StreamOf(bus.BucketFiles))
 		case err != nil:
 			return err
 		}

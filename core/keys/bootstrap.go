@@ -42,6 +42,7 @@ func (h *Hierarchy) Files(o BootstrapOptions) ([]File, error) {
 	files := []File{
 		{"operator.jwt", []byte(operator + "\n"), 0o644},
 		{"resolver.conf", []byte(resolver), 0o644},
+		{"account.curve", []byte(h.peels.Curve() + "\n"), 0o644}, // what "zester settings encrypt" needs
 	}
 	for _, k := range []struct {
 		path string

@@ -48,7 +48,7 @@ func TestBootstrapFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]fs.FileMode{
-		"operator.jwt": 0o644, "resolver.conf": 0o644, "account.seed": 0o600, "master.creds": 0o600, "admin.creds": 0o600, "sys.creds": 0o600,
+		"operator.jwt": 0o644, "resolver.conf": 0o644, "account.seed": 0o600, "account.curve": 0o644, "master.creds": 0o600, "admin.creds": 0o600, "sys.creds": 0o600,
 		"keys/operator.seed": 0o600, "keys/sys.seed": 0o600, "keys/core.seed": 0o600, "keys/enroll-ca.key": 0o600, "keys/nats-ca.key": 0o600,
 		"enroll-ca.crt": 0o644, "enroll.crt": 0o644, "enroll.key": 0o600, "nats-ca.crt": 0o644, "nats.crt": 0o644, "nats.key": 0o600,
 	}

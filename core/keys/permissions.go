@@ -58,12 +58,12 @@ func operatorPermissions(name string) jwt.Permissions {
 			bus.Order(name, ">"),
 			bus.PresenceList,
 			bus.ValueSubject(bus.BucketBasket, ">"), // zester basket rm
-			"$JS.API.DIRECT.GET.>",
-			"$JS.API.STREAM.INFO.*",
+			bus.AllDirectGets,
+			bus.AllStreamInfos,
 			"$SYS.REQ.USER.INFO", // who am I, and what is the server's time
 		}},
 		Sub: jwt.Permission{Allow: jwt.StringList{
-			"zester.job.>",
+			bus.AllJobs,
 			bus.Inbox(name) + ".>",
 		}},
 	}
