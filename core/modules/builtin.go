@@ -30,6 +30,7 @@ func NewRegistry() *Registry {
 	registerNetwork(r)
 	registerDisk(r)
 	registerBasket(r)
+	registerMatch(r)
 	registerFileQueries(r)
 	registerSys(r)
 	registerState(r)

@@ -24,11 +24,10 @@ func (c *content) describeDiff(at place) (string, error) {
 	name := "/dev/null"
 	if at.info != nil {
 		name = at.path
-		if before, err = os.ReadFile(at.path); at.info.Size() > maxDiff {
-			before, err = nil, nil
-			whole = false
-		}
-		if err != nil {
+		whole = whole && at.info.Size() <= maxDiff
+	}
+	if at.info != nil && whole {
+		if before, err = os.ReadFile(at.path); err != nil {
 			return "", err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -228,7 +229,7 @@ func (s *fileStates) link(call *states.Call, at place, target string, isLink boo
 			return err
 		}
 	}
-	temp := filepath.Join(parent(at.path), fmt.Sprintf(".zester-link-%d", os.Getpid()))
+	temp := filepath.Join(parent(at.path), fmt.Sprintf(".zester-link-%x", rand.Uint64()))
 	if err := os.Symlink(target, temp); err != nil {
 		return err
 	}

@@ -73,6 +73,8 @@ func TestCall(t *testing.T) {
 		{"sys.list_state_modules", nil, nil, `["cmd","file","test"]`},
 		{"sys.doc", []any{"test.ping"}, nil, `{"test.ping":"Return true: the peel is there."}`},
 		{"sys.argspec", []any{"test.echo"}, nil, `{"test.echo":[{"aliases":[],"default":null,"doc":"what to return","kind":"any value","name":"text","required":true}]}`},
+		{"match.compound", []any{"lb-*"}, nil, `true`},
+		{"match.grain", []any{"role:web"}, nil, `false`},
 		{"file.file_exists", []any{root}, nil, `false`},
 		{"file.directory_exists", []any{root}, nil, `true`},
 	}

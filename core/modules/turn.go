@@ -34,7 +34,10 @@ func (r StateRun) String() string {
 	return fmt.Sprintf("%s (process %d, since %s)", text, r.PID, r.Started.Local().Format(time.DateTime))
 }
 
-type jobKey struct{}
+type (
+	jobKey  struct{}
+	turnKey struct{}
+)
 
 // WithJob names the job that a call belongs to, for the marks of state runs.
 func WithJob(ctx context.Context, id string) context.Context {
@@ -56,6 +59,9 @@ type turn struct {
 func takeTurn(ctx context.Context, env *Env, run StateRun, queue bool) (*turn, error) {
 	if env.StateDir == "" {
 		return &turn{}, nil
+	}
+	if ctx.Value(turnKey{}) != nil {
+		return nil, errors.New("a state run cannot start another: use include, or require")
 	}
 	t := &turn{dir: filepath.Join(env.StateDir, "runs")}
 	if err := t.join(); err != nil {

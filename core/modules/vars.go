@@ -118,6 +118,22 @@ func registerBasket(r *Registry) {
 	})
 }
 
+// registerMatch adds match.compound and its like: whether a target means this peel.
+func registerMatch(r *Registry) {
+	for kind, prefix := range targetPrefixes {
+		r.Register(&Function{
+			Name: "match." + kind, Doc: "Return whether a target of this kind means this peel.",
+			Params: []Param{{Name: "tgt", Kind: states.Text, Required: true, Doc: "the target"}},
+			Run: func(_ context.Context, env *Env, args Args) (any, error) {
+				if env.Match == nil {
+					return nil, errors.New("targets cannot be matched here")
+				}
+				return env.Match(prefix + args.Text("tgt"))
+			},
+		})
+	}
+}
+
 // targetPrefixes translates Salt's tgt_type into the target grammar.
 var targetPrefixes = map[string]string{
 	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@",

@@ -10,7 +10,7 @@ import (
 )
 
 // maxNodes bounds what aliases may expand to, so that a few lines cannot fill the memory.
-const maxNodes = 5_000_000
+const maxNodes = 1_000_000
 
 // reader turns YAML nodes into plain data as Salt's loader does: yes/no/on/off are booleans, 0644 is 644 (the text
 // someone wrote as a mode), dates stay text, and a key that is there twice is an error.
