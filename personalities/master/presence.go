@@ -35,7 +35,9 @@ func (m *master) activate(ctx context.Context, arrivals <-chan string) {
 	for {
 		select {
 		case id := <-arrivals:
-			m.markActive(ctx, id)
+			if peel, ok := m.presence.Peel(id); ok {
+				m.markActive(ctx, peel)
+			}
 			continue
 		case <-ready:
 			ready = nil
@@ -44,18 +46,19 @@ func (m *master) activate(ctx context.Context, arrivals <-chan string) {
 			return
 		}
 		for _, peel := range m.presence.List() {
-			m.markActive(ctx, peel.ID)
+			m.markActive(ctx, peel)
 		}
 	}
 }
 
-func (m *master) markActive(ctx context.Context, id string) {
-	public, issued := m.directory.Issued(id)
-	if !issued {
+// markActive goes by the key that the peel has connected with: a removed peel may still be
+// there when its id is enrolled anew.
+func (m *master) markActive(ctx context.Context, peel jobs.Peel) {
+	if !m.directory.Issued(peel.ID) {
 		return
 	}
-	if _, err := m.store.MarkActive(ctx, id, public); err != nil && ctx.Err() == nil {
-		m.log.Warn("a peel's first connection cannot be noted", "peel", id, "error", err)
+	if _, err := m.store.MarkActive(ctx, peel.ID, peel.Public); err != nil && ctx.Err() == nil {
+		m.log.Warn("a peel's first connection cannot be noted", "peel", peel.ID, "error", err)
 	}
 }
 

@@ -125,6 +125,7 @@ func (m *master) checks(web *observe.Server) {
 	m.conn.Meter(m.metrics)
 	m.metrics.NewGauge("zester_peels_connected", func() float64 { return float64(m.presence.Count()) })
 	m.metrics.NewGauge("zester_peels_known", func() float64 { return float64(m.index.Len()) })
+	m.metrics.NewGauge("zester_enrollments_pending", func() float64 { return float64(m.directory.Pending()) })
 	web.Check("nats", func(context.Context) error {
 		if !m.conn.Connected() {
 			return errors.New("not connected")
