@@ -67,7 +67,7 @@ func TestWholeLife(t *testing.T) {
 		t.Fatalf("active: %+v, %v", r, err)
 	}
 	m.awaitState(c.ID, Active)
-	if _, ok := m.directory.Issued(c.ID); ok {
+	if m.directory.Issued(c.ID) {
 		t.Error("it is still to be marked active")
 	}
 	if id, ok := m.directory.ByPublic(c.Identity.Public()); !ok || id != c.ID {
