@@ -136,3 +136,37 @@ func TestGoldens(t *testing.T) {
 		}
 	}
 }
+
+// TestSalt compares with what Salt 3008 printed with its own filters and tags.
+func TestSalt(t *testing.T) {
+	data, err := os.ReadFile("../../testdata/render/salt.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Files files
+		Cases []testCase
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Cases) == 0 {
+		t.Fatal("no cases")
+	}
+	vars, err := os.ReadFile("../../testdata/render/diff/context.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range doc.Cases {
+		c.Files = doc.Files
+		got, err := c.engine().Render(t.Context(), "main", []byte(c.Template), contextVars(t, vars))
+		switch {
+		case c.ExpectedError != "" && err == nil:
+			t.Errorf("%s\ngot %q, want an error like %s", c.Template, got, c.ExpectedError)
+		case c.ExpectedError == "" && err != nil:
+			t.Errorf("%s\n%v", c.Template, err)
+		case c.ExpectedError == "" && got != *c.Expected:
+			t.Errorf("%s\ngot  %q\nwant %q", c.Template, got, *c.Expected)
+		}
+	}
+}

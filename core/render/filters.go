@@ -69,7 +69,7 @@ func init() {
 		"urlencode": filterURLEncode, "urlize": filterURLize, "wordcount": filterWordCount,
 		"wordwrap": filterWordWrap, "xmlattr": filterXMLAttr,
 	}
-	for _, more := range []map[string]filterFunc{saltFilters, saltDataFilters, saltNetFilters, saltHashFilters} {
+	for _, more := range []map[string]filterFunc{saltFilters(), saltDataFilters(), saltNetFilters(), saltHashFilters(), combineFilters()} {
 		for name, fn := range more {
 			filters[name] = fn
 		}
@@ -190,7 +190,7 @@ func filterFormat(f *frame, v any, a args) any {
 
 // filterIndent is Jinja2's indent.
 func filterIndent(_ *frame, v any, a args) any {
-	b := a.bind("indent", 0, "width", "first", "blank")
+	b := a.bind("indent", 0, "width", "first", "blank", "indentfirst")
 	pad, ok := text(or(b[0], int64(4)))
 	if !ok {
 		n := checkWidth(wantInt(or(b[0], int64(4))))
@@ -203,7 +203,7 @@ func filterIndent(_ *frame, v any, a args) any {
 	s += "\n" // counts as a last line, dropped again below
 	blank := truth(or(b[2], false))
 	var out strings.Builder
-	if truth(or(b[1], false)) {
+	if truth(or(b[1], false)) || truth(or(b[3], false)) {
 		out.WriteString(pad)
 	}
 	lines := linesOf(s, false)

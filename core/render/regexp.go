@@ -11,11 +11,43 @@ import (
 // regexps keeps compiled patterns, which templates use over and over.
 var regexps = struct {
 	sync.Mutex
-	m map[string]*regexp.Regexp
-}{m: map[string]*regexp.Regexp{}}
+	m map[string]*pattern
+}{m: map[string]*pattern{}}
 
-// pythonRegexp compiles a pattern as Python's re reads it, as far as RE2 can.
-func pythonRegexp(pattern string, ignoreCase, multiline bool) *regexp.Regexp {
+// pattern is a Python regular expression, as far as RE2 can be one.
+type pattern struct {
+	*regexp.Regexp
+	dollar bool // $ may also mean the place before a last newline
+}
+
+// find is the first match in s; a pattern with $ that finds none may find one
+// before the newline at the end.
+func (p *pattern) find(s string) []int {
+	m := p.FindStringSubmatchIndex(s)
+	if m == nil && p.dollar && strings.HasSuffix(s, "\n") {
+		m = p.FindStringSubmatchIndex(s[:len(s)-1])
+	}
+	return m
+}
+
+func (p *pattern) findAll(s string) [][]int {
+	m := p.FindAllStringSubmatchIndex(s, -1)
+	if m == nil && p.dollar && strings.HasSuffix(s, "\n") {
+		m = p.FindAllStringSubmatchIndex(s[:len(s)-1], -1)
+	}
+	return m
+}
+
+// findAtStart is re.match: the match that begins where s does.
+func (p *pattern) findAtStart(s string) []int {
+	if m := p.find(s); m != nil && m[0] == 0 {
+		return m
+	}
+	return nil
+}
+
+// pythonRegexp compiles a pattern.
+func pythonRegexp(text string, ignoreCase, multiline bool) *pattern {
 	flags := ""
 	if ignoreCase {
 		flags += "i"
@@ -26,29 +58,29 @@ func pythonRegexp(pattern string, ignoreCase, multiline bool) *regexp.Regexp {
 	if flags != "" {
 		flags = "(?" + flags + ")"
 	}
-	key := flags + pattern
+	key := flags + text
 	regexps.Lock()
 	defer regexps.Unlock()
 	if re, ok := regexps.m[key]; ok {
 		return re
 	}
-	re, err := regexp.Compile(flags + translateRegexp(pattern, multiline))
+	re, err := regexp.Compile(flags + translateRegexp(text, multiline))
 	if err != nil {
 		msg := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-		if strings.Contains(pattern, "(?=") || strings.Contains(pattern, "(?!") || strings.Contains(pattern, "(?<") {
+		if strings.Contains(text, "(?=") || strings.Contains(text, "(?!") || strings.Contains(text, "(?<") {
 			msg = "look-around is not supported"
 		}
-		throw("re.error", "regular expression %s: %s", repr(pattern), msg)
+		throw("re.error", "regular expression %s: %s", repr(text), msg)
 	}
 	if len(regexps.m) >= 1000 {
 		clear(regexps.m)
 	}
-	regexps.m[key] = re
-	return re
+	p := &pattern{re, !multiline && strings.Contains(text, "$")}
+	regexps.m[key] = p
+	return p
 }
 
-// translateRegexp rewrites what Python and RE2 spell differently: \Z, and $ that
-// also matches before a last newline.
+// translateRegexp rewrites what Python and RE2 spell differently.
 func translateRegexp(p string, multiline bool) string {
 	var b strings.Builder
 	class := false
@@ -87,7 +119,7 @@ func translateRegexp(p string, multiline bool) string {
 			class = false
 			b.WriteByte(c)
 		case c == '$' && !class && !multiline:
-			b.WriteString(`(?:\n?\z)`)
+			b.WriteString(`\z`)
 		default:
 			b.WriteByte(c)
 		}
@@ -125,7 +157,7 @@ func classEscape(c byte) string {
 	return regexp.QuoteMeta(string(rune(c)))
 }
 
-func regexArgs(name string, v any, a args) (*regexp.Regexp, string) {
+func regexArgs(name string, v any, a args) (*pattern, string) {
 	b := a.bind(name, 1, "rgx", "ignorecase", "multiline")
 	return pythonRegexp(wantStr(b[0]), truth(or(b[1], false)), truth(or(b[2], false))), wantStr(v)
 }
@@ -151,12 +183,12 @@ func groupsOf(s string, m []int) any {
 
 func filterRegexSearch(_ *frame, v any, a args) any {
 	re, s := regexArgs("regex_search", v, a)
-	return groupsOf(s, re.FindStringSubmatchIndex(s))
+	return groupsOf(s, re.find(s))
 }
 
 func filterRegexMatch(_ *frame, v any, a args) any {
 	re, s := regexArgs("regex_match", v, a)
-	return groupsOf(s, matchAtStart(re, s))
+	return groupsOf(s, re.findAtStart(s))
 }
 
 func filterRegexReplace(_ *frame, v any, a args) any {
@@ -165,9 +197,9 @@ func filterRegexReplace(_ *frame, v any, a args) any {
 	s, val := wantStr(v), wantStr(b[1])
 	var out strings.Builder
 	last := 0
-	for _, m := range re.FindAllStringSubmatchIndex(s, -1) {
+	for _, m := range re.findAll(s) {
 		out.WriteString(s[last:m[0]])
-		expandTemplate(&out, val, s, m, re)
+		expandTemplate(&out, val, s, m, re.Regexp)
 		last = m[1]
 		checkText(out.Len())
 	}

@@ -9,10 +9,8 @@ import (
 
 // saltFilters are Salt's filters on text and lists. Where Salt and Jinja2 both
 // have a filter (unique, min, max, tojson), it is Jinja2's.
-var saltFilters map[string]filterFunc
-
-func init() {
-	saltFilters = map[string]filterFunc{
+func saltFilters() map[string]filterFunc {
+	return map[string]filterFunc{
 		"quote": filterQuote, "regex_escape": filterRegexEscape, "regex_search": filterRegexSearch,
 		"regex_match": filterRegexMatch, "regex_replace": filterRegexReplace,
 		"to_bool": filterToBool, "to_num": filterToNum, "str_to_num": filterToNum, "to_bytes": filterToBytes,
@@ -162,9 +160,6 @@ func filterToBool(_ *frame, v any, a args) any {
 		return false
 	case *List, *Dict, *set:
 		return truth(x)
-	case *undefined:
-		x.refuse()
-		return false
 	}
 	if _, ok := bigInt(v); ok {
 		return compareNumbers(v, int64(0)) > 0
@@ -282,7 +277,7 @@ func exprMatches(s, expr string) bool {
 	if globRegexp(expr).MatchString(s) {
 		return true
 	}
-	re, err := regexp.Compile(`\A(?:` + translateRegexp(expr, false) + `)\z`)
+	re, err := regexp.Compile(`\A(?:` + translateRegexp(expr, false) + `)\n?\z`)
 	return err == nil && re.MatchString(s)
 }
 
@@ -349,11 +344,11 @@ func filterPathJoin(_ *frame, v any, a args) any {
 			throw("TypeError", "path_join() got an unexpected keyword argument '%s'", k.name)
 		}
 	}
-	parts := []string{cleanPath(wantStr(v))}
+	joined := cleanPath(wantStr(v))
 	for _, p := range a.pos {
-		parts = append(parts, strings.TrimLeft(cleanPath(wantStr(p)), "/"))
+		joined = strings.TrimSuffix(joined, "/") + "/" + strings.TrimLeft(cleanPath(wantStr(p)), "/")
 	}
-	return cleanPath(strings.Join(parts, "/"))
+	return cleanPath(joined)
 }
 
 // cleanPath is os.path.normpath, which keeps exactly two leading slashes.

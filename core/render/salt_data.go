@@ -7,18 +7,16 @@ import (
 )
 
 // saltDataFilters are Salt's filters on lists and dicts.
-var saltDataFilters map[string]filterFunc
-
-func init() {
-	saltDataFilters = map[string]filterFunc{
+func saltDataFilters() map[string]filterFunc {
+	return map[string]filterFunc{
 		"avg": filterAvg, "union": filterUnion, "intersect": filterIntersect, "difference": filterDifference,
 		"symmetric_difference": filterSymmetric, "sequence": filterSequence, "is_list": filterIsList,
 		"is_iter": filterIsIter, "sorted_ignorecase": filterSortedIgnoreCase,
 		"flatten": filterFlatten, "traverse": filterTraverse, "compare_lists": filterCompareLists,
 		"compare_dicts": filterCompareDicts, "exactly_n_true": filterExactlyN, "exactly_one_true": filterExactlyOne,
 		"to_entries": filterToEntries, "from_entries": filterFromEntries, "mysql_to_dict": filterMySQL,
-		"json_encode_dict": filterSame, "json_decode_dict": filterSame, "json_encode_list": filterSame,
-		"json_decode_list": filterSame, "json_query": refuse("json_query", "call a function through salt[...] or use traverse"),
+		"json_encode_dict": recode(true), "json_decode_dict": recode(false), "json_encode_list": recode(true),
+		"json_decode_list": recode(false), "json_query": refuse("json_query", "call a function through salt[...] or use traverse"),
 		"random_sample": filterSample, "random_shuffle": filterShuffle,
 		"set_dict_key_value": dictKeyFilter(setKey), "append_dict_key_value": dictKeyFilter(appendKey),
 		"extend_dict_key_value": dictKeyFilter(extendKey), "update_dict_key_value": dictKeyFilter(updateKey),
@@ -33,9 +31,41 @@ func refuse(name, instead string) filterFunc {
 	}
 }
 
-func filterSame(_ *frame, v any, a args) any {
-	refuseUndefined(v)
-	return v
+// recode turns the strings of a value into bytes, or back.
+func recode(encode bool) filterFunc {
+	var walk func(v any, depth int) any
+	walk = func(v any, depth int) any {
+		if depth > maxNesting {
+			tooDeep()
+		}
+		switch x := v.(type) {
+		case string:
+			if encode {
+				return []byte(x)
+			}
+		case []byte:
+			if !encode {
+				return string(x)
+			}
+		case *List:
+			out := &List{}
+			for _, e := range x.items {
+				out.items = append(out.items, walk(e, depth+1))
+			}
+			return out
+		case *Dict:
+			out := &Dict{}
+			for k, e := range x.All() {
+				out.put(walk(k, depth+1), walk(e, depth+1))
+			}
+			return out
+		}
+		return v
+	}
+	return func(_ *frame, v any, a args) any {
+		refuseUndefined(v)
+		return walk(v, 0)
+	}
 }
 
 func filterAvg(_ *frame, v any, a args) any {

@@ -18,10 +18,8 @@ import (
 
 // saltHashFilters are Salt's digests, encodings, random texts and the filters
 // that look at the local machine.
-var saltHashFilters map[string]filterFunc
-
-func init() {
-	saltHashFilters = map[string]filterFunc{
+func saltHashFilters() map[string]filterFunc {
+	return map[string]filterFunc{
 		"md5": digest(md5.New), "sha1": digest(sha1.New), "sha256": digest(sha256.New), "sha512": digest(sha512.New),
 		"base64_encode": filterBase64Encode, "base64_decode": filterBase64Decode,
 		"hmac": filterHMAC, "hmac_compute": filterHMACCompute, "uuid": filterUUID,

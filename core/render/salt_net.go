@@ -12,10 +12,8 @@ import (
 )
 
 // saltNetFilters are Salt's filters on addresses.
-var saltNetFilters map[string]filterFunc
-
-func init() {
-	saltNetFilters = map[string]filterFunc{
+func saltNetFilters() map[string]filterFunc {
+	return map[string]filterFunc{
 		"is_ip": filterIsIP(4, 6), "is_ipv4": filterIsIP(4), "is_ipv6": filterIsIP(6),
 		"ipaddr": filterIPAddr("ipaddr", 0), "ipv4": filterIPAddr("ipv4", 4), "ipv6": filterIPAddr("ipv6", 6),
 		"ip_host": filterNetwork("ip_host", ipHost), "network_hosts": filterNetwork("network_hosts", networkHosts),

@@ -2,7 +2,6 @@ package render
 
 import (
 	"math/big"
-	"regexp"
 	"strings"
 )
 
@@ -149,13 +148,5 @@ func identical(a, b any) bool {
 func isMatch(_ *frame, v any, a args) bool {
 	b := a.bind("match", 1, "rgx", "ignorecase", "multiline")
 	re := pythonRegexp(wantStr(b[0]), truth(or(b[1], false)), truth(or(b[2], false)))
-	return matchAtStart(re, str(v)) != nil
-}
-
-func matchAtStart(re *regexp.Regexp, s string) []int {
-	m := re.FindStringSubmatchIndex(s)
-	if m == nil || m[0] != 0 {
-		return nil
-	}
-	return m
+	return re.findAtStart(str(v)) != nil
 }

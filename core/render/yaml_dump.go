@@ -304,7 +304,7 @@ func (e *yamlEmitter) key(k any, depth int) bool {
 		simple = len(x.items) == 0
 	default:
 		s, _ := yamlText(k)
-		simple = s != "" && len(s) < 128 && !strings.ContainsAny(s, "\n\u0085\u2028\u2029")
+		simple = len(s) <= 128 && !strings.ContainsAny(s, "\n\u0085\u2028\u2029")
 	}
 	if !simple {
 		e.indicator("?", true, false, true)
@@ -325,6 +325,8 @@ func resolvesToStr(s string) bool {
 }
 
 func (e *yamlEmitter) scalar(s string, plainOnly, simpleKey bool) {
+	old := e.increase(true, false)
+	defer func() { e.indent = old }()
 	a := analyzeScalar(s)
 	plain := plainOnly || resolvesToStr(s)
 	allowed := a.blockPlain
@@ -332,7 +334,7 @@ func (e *yamlEmitter) scalar(s string, plainOnly, simpleKey bool) {
 		allowed = a.flowPlain
 	}
 	switch {
-	case plain && allowed && !(simpleKey && (s == "" || a.multiline)):
+	case plain && allowed && s != "" && !(simpleKey && a.multiline):
 		e.plain(s, !simpleKey)
 	case a.single && !(simpleKey && a.multiline):
 		e.single(s, !simpleKey)

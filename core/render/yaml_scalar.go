@@ -35,7 +35,7 @@ func analyzeScalar(s string) scalarStyles {
 		case i > 0 && strings.ContainsRune(",?[]{}", c):
 			flow = true
 		}
-		if c != '\n' && (c < ' ' || c > '~') && !(c == 0x85 || c >= 0xa0 && c != 0xfeff && c != 0xfffe && c != 0xffff) {
+		if c != '\n' && (c < ' ' || c > '~') && !(c == 0x85 || c >= 0xa0 && c <= 0xfffd && c != 0xfeff) {
 			special = true
 		}
 		ends := i == 0 || i == len(r)-1
@@ -156,7 +156,7 @@ func yamlEscape(c rune, unicode bool) string {
 		return `\P`
 	}
 	switch {
-	case c >= ' ' && c <= '~', unicode && c >= 0xa0 && c != 0xfeff && c != 0xfffe && c != 0xffff:
+	case c >= ' ' && c <= '~', unicode && c >= 0xa0 && c <= 0xfffd && c != 0xfeff:
 		return ""
 	case c == 0xa0:
 		return `\_`
