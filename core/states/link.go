@@ -13,6 +13,8 @@ type index struct {
 	bySLS    map[string][]*chunk
 	all      []*chunk
 	globs    map[string][]*chunk // by the text of the target
+	// hints are how many more times the nearest name is looked for: of thousands of mistakes each costs a search.
+	hints int
 }
 
 type indexKey struct{ module, name string }
@@ -20,7 +22,7 @@ type indexKey struct{ module, name string }
 func newIndex(c *compiler) *index {
 	x := &index{
 		byName: make(map[indexKey][]*chunk, 2*len(c.chunks)), byID: make(map[string][]*chunk, len(c.chunks)),
-		byModule: map[string][]*chunk{}, bySLS: map[string][]*chunk{}, globs: map[string][]*chunk{}, all: c.chunks,
+		byModule: map[string][]*chunk{}, bySLS: map[string][]*chunk{}, globs: map[string][]*chunk{}, hints: 50, all: c.chunks,
 	}
 	for _, doc := range c.docs {
 		x.bySLS[doc.file.sls] = nil
@@ -49,7 +51,12 @@ func (x *index) find(t target, from *chunk) ([]*chunk, string) {
 		}
 	}
 	if !ok {
-		return nil, "there is no state \"" + t.String() + "\"" + didYouMean(t.name, x.names(t))
+		hint := ""
+		if x.hints > 0 {
+			x.hints--
+			hint = didYouMean(t.name, x.names(t))
+		}
+		return nil, "there is no state \"" + t.String() + "\"" + hint
 	}
 	return group, ""
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -22,6 +23,9 @@ type slsFile struct {
 	source, rendered string
 	root             *yaml.Node // a mapping, or nil for an empty file
 	vars             map[string]any
+
+	aligned sync.Once
+	lines   []int // source line of each rendered line, nil where they are the same
 }
 
 // pos is a place in a rendered file.
@@ -43,7 +47,7 @@ func (p pos) sourceLine() int {
 	if p.line == 0 {
 		return 0
 	}
-	return sourceLine(p.file.source, p.file.rendered, p.line)
+	return p.file.sourceLine(p.line)
 }
 
 func (p pos) String() string { return fmt.Sprintf("%s:%d", p.file.path, p.sourceLine()) }
@@ -236,7 +240,7 @@ func (f *slsFile) context(line int) string {
 	}
 	text := strings.TrimSpace(lines[line-1])
 	written := strings.Split(f.source, "\n")
-	if at := sourceLine(f.source, f.rendered, line); at <= len(written) && strings.TrimSpace(written[at-1]) == text {
+	if at := f.sourceLine(line); at <= len(written) && strings.TrimSpace(written[at-1]) == text {
 		return ""
 	}
 	if len(text) > 120 {
