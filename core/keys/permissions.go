@@ -122,7 +122,7 @@ func systemGrants(peels string) []grant {
 	return []grant{
 		{subject: "$SYS.ACCOUNT." + peels + ".CONNECT", local: bus.PresenceConnect, kind: jwt.Stream},
 		{subject: "$SYS.ACCOUNT." + peels + ".DISCONNECT", local: bus.PresenceDisconnect, kind: jwt.Stream},
-		{subject: "$SYS.REQ.ACCOUNT." + peels + ".CONNZ", local: bus.PresenceList, kind: jwt.Service},
+		{subject: "$SYS.REQ.ACCOUNT." + peels + ".CONNZ", local: bus.PresenceList, kind: jwt.Service, many: true},
 	}
 }
 
