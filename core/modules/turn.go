@@ -64,7 +64,15 @@ func takeTurn(ctx context.Context, env *Env, run StateRun, queue bool) (*turn, e
 		return nil, errors.New("a state run cannot start another: use include, or require")
 	}
 	t := &turn{dir: filepath.Join(env.StateDir, "runs")}
-	if err := t.join(); err != nil {
+	err := t.join()
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		// Whoever may not write there cannot hold up those who may; their runs are their own.
+		if env.Log != nil {
+			env.Log.Warn("state runs of others are not waited for", "state_dir", env.StateDir, "error", err)
+		}
+		return &turn{}, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("state run: %w", err)
 	}
 	for {

@@ -125,3 +125,12 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("still interrupted: %v (%v)", runs, err)
 	}
 }
+
+// TestStateDirOfOthers: a user without rights to the state directory can run states all the same.
+func TestStateDirOfOthers(t *testing.T) {
+	env, _ := newEnv(t, map[string]string{"quick.zy": "x: test.nop\n"})
+	env.StateDir = "/sys/zester-test" // nobody, root included, can make directories there
+	if _, err := call(t, env, "state.apply", []any{"quick"}, nil); err != nil {
+		t.Error(err)
+	}
+}

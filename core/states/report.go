@@ -56,7 +56,7 @@ func (r Report) Changed() bool {
 //	started   RFC 3339 time in UTC
 //	duration  milliseconds, float
 //	summary   {total, succeeded, failed, blocked, changed, would_change}: whole numbers;
-//	          succeeded + failed + blocked + would_change = total
+//	          succeeded + failed + blocked + would_change = total; changed are those that changed something
 //	states    list, in definition order, of
 //	  id, sls, function, name, comment  text
 //	  result    true, false or nil
@@ -82,7 +82,7 @@ func (r Report) Data() map[string]any {
 		default:
 			succeeded++
 		}
-		if len(s.Changes) > 0 {
+		if len(s.Changes) > 0 && s.Outcome != WouldChange {
 			changed++
 		}
 		list[i] = s.Data()
