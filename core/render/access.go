@@ -123,7 +123,7 @@ func (f *frame) getattr(obj any, name string) any {
 		if m := dictMethods[name]; m != nil {
 			return &method{o, name, m}
 		}
-		if v, ok := o.get(name); ok {
+		if v, ok := o.getString(name); ok {
 			return v
 		}
 		return f.r.undefinedAttr(obj, name)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strings"
 )
 
 // Dict is a mapping that keeps the order in which its keys were added. Keys are
@@ -31,7 +32,7 @@ func NewDict() *Dict { return &Dict{} }
 func (d *Dict) Set(key string, v any) { d.put(key, toValue(v)) }
 
 // Get returns the value of a string key.
-func (d *Dict) Get(key string) (any, bool) { return d.get(key) }
+func (d *Dict) Get(key string) (any, bool) { return d.getString(key) }
 
 // Len is the number of keys.
 func (d *Dict) Len() int {
@@ -60,15 +61,39 @@ func (d *Dict) load() {
 	}
 	src := d.src
 	d.src = nil
-	keys := make([]string, 0, len(src))
-	for k := range src {
-		keys = append(keys, k)
+	d.entries = make([]entry, 0, len(src))
+	for k, v := range src {
+		d.entries = append(d.entries, entry{k, toValue(v), true})
 	}
-	slices.Sort(keys)
-	d.entries = make([]entry, 0, len(keys))
-	for _, k := range keys {
-		d.put(k, toValue(src[k]))
+	slices.SortFunc(d.entries, func(a, b entry) int { return strings.Compare(a.key.(string), b.key.(string)) })
+	if len(d.entries) > smallDict {
+		d.reindex()
 	}
+}
+
+// getString is get for a string key, without making it a value first.
+func (d *Dict) getString(key string) (any, bool) {
+	d.load()
+	if d.index != nil {
+		if i, ok := d.index[key]; ok {
+			return d.entries[i].val, true
+		}
+		return nil, false
+	}
+	for i := range d.entries {
+		e := &d.entries[i]
+		switch k := e.key.(type) {
+		case string:
+			if k == key && e.live {
+				return e.val, true
+			}
+		case markup:
+			if string(k) == key && e.live {
+				return e.val, true
+			}
+		}
+	}
+	return nil, false
 }
 
 func (d *Dict) find(key any) int {

@@ -90,6 +90,7 @@ func onText(name string, fn func(string) string) filterFunc {
 // titleWords upper-cases what follows a hyphen, a blank or an opening bracket.
 func titleWords(s string) string {
 	var b strings.Builder
+	b.Grow(len(s))
 	start := true
 	for _, r := range s {
 		if r == '-' || r == '(' || r == '{' || r == '[' || r == '<' || isSpace(r) {
@@ -108,6 +109,9 @@ func titleWords(s string) string {
 }
 
 func filterDefault(_ *frame, v any, a args) any {
+	if _, ok := v.(*undefined); !ok && len(a.kw) == 0 && len(a.pos) < 2 {
+		return v
+	}
 	b := a.bind("default", 0, "default_value", "boolean")
 	if _, ok := v.(*undefined); ok {
 		return or(b[0], "")

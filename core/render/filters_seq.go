@@ -87,9 +87,21 @@ func filterLast(f *frame, v any, a args) any {
 }
 
 func filterJoin(f *frame, v any, a args) any {
-	b := a.bind("join", 0, "d", "attribute")
-	get := f.attrGetter(or(b[1], nil), nil)
-	sep := string(appendStr(nil, or(b[0], "")))
+	var get func(any) any
+	var d any = ""
+	if len(a.pos) == 1 && len(a.kw) == 0 {
+		d = a.pos[0]
+	} else {
+		b := a.bind("join", 0, "d", "attribute")
+		d = or(b[0], "")
+		if at := or(b[1], nil); at != nil {
+			get = f.attrGetter(at, nil)
+		}
+	}
+	sep, ok := d.(string)
+	if !ok {
+		sep = string(appendStr(nil, d))
+	}
 	base := len(f.r.scratch)
 	it := mustIter(v)
 	for i := 0; ; i++ {
@@ -100,7 +112,10 @@ func filterJoin(f *frame, v any, a args) any {
 		if i > 0 {
 			f.r.scratch = append(f.r.scratch, sep...)
 		}
-		f.r.scratch = appendStr(f.r.scratch, get(x))
+		if get != nil {
+			x = get(x)
+		}
+		f.r.scratch = appendStr(f.r.scratch, x)
 		checkText(len(f.r.scratch))
 	}
 	s := string(f.r.scratch[base:])

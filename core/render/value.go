@@ -143,7 +143,7 @@ type namespace struct{ d *Dict }
 
 func (*namespace) typeName() string { return "Namespace" }
 func (n *namespace) attr(_ *frame, name string) (any, bool) {
-	return n.d.get(name)
+	return n.d.getString(name)
 }
 
 // typeName is type(v).__name__.
