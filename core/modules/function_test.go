@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -308,5 +310,54 @@ func TestReportIsPlain(t *testing.T) {
 		if _, err := time.Parse(time.RFC3339Nano, state["started"].(string)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestOwner: states and commands take the owner they are told to. Without root's rights that can only be oneself.
+func TestOwner(t *testing.T) {
+	uid, gid := os.Getuid(), os.Getgid()
+	if uid == 0 {
+		uid, gid = 65534, 65534
+	}
+	owner, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	env, root := newEnv(t, map[string]string{"main.zy": fmt.Sprintf(`file:
+  file.managed:
+    - name: {{ facts.root }}/a/file
+    - contents: x
+    - makedirs: true
+    - user: %s
+    - group: %d
+dir:
+  file.directory: [{name: {{ facts.root }}/dir}, {user: %[2]d}, {mode: 2750}]
+link:
+  file.symlink: [{name: {{ facts.root }}/link}, {target: a}, {user: %[1]s}]
+`, owner.Username, gid)})
+	for i, want := range []int64{3, 0} {
+		value, err := call(t, env, "state.apply", []any{"main"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := value.(map[string]any)["summary"].(map[string]any)["changed"]; got != want {
+			t.Errorf("run %d changed %v states, want %d", i+1, got, want)
+		}
+	}
+	for _, name := range []string{"a", "a/file", "dir", "link"} {
+		info, err := os.Lstat(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := int(info.Sys().(*syscall.Stat_t).Uid); got != uid {
+			t.Errorf("%s belongs to %d, want %d", name, got, uid)
+		}
+		if name == "dir" && info.Mode().String() != "dgrwxr-x---" {
+			t.Errorf("%s has the mode %s", name, info.Mode())
+		}
+	}
+	got, err := call(t, env, "cmd.run", []any{"id -u; echo $USER"}, map[string]any{"runas": owner.Username, "cwd": "/"})
+	if want := strconv.Itoa(uid) + "\n" + owner.Username; err != nil || got != want {
+		t.Errorf("runas: %q (%v), want %q", got, err, want)
 	}
 }

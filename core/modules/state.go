@@ -116,7 +116,7 @@ func NewRunner(env *Env, opts RunOptions) *states.Runner {
 	})
 	return states.New(states.Options{
 		Registry: States(env), Tree: listed(env.Tree), Render: env.Engine, Test: opts.Test, Env: saltenv, Exclude: opts.Exclude,
-		Parallel: opts.Parallel, Failhard: opts.Failhard, Match: env.Match, Event: env.Event, Progress: opts.Progress,
+		Parallel: opts.Parallel, Failhard: opts.Failhard, Match: env.Match, Event: env.Event, Progress: opts.Progress, Log: env.Log,
 		Vars: func(string) map[string]any { return vars },
 		Command: func(ctx context.Context, c states.Command) (int, error) {
 			out, err := env.exec(ctx, command{

@@ -102,7 +102,7 @@ func TestInterrupted(t *testing.T) {
 	}
 	env, _ := newEnv(t, map[string]string{"quick.zy": "x: test.nop\n"})
 	child := exec.Command(os.Args[0], "-test.run=^TestInterrupted$")
-	child.Env = append(os.Environ(), "ZESTER_TEST_STATE_DIR="+env.StateDir)
+	child.Env = append(os.Environ(), "ZESTER_TEST_STATE_DIR="+env.StateDir, "TMPDIR="+t.TempDir())
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 )
@@ -94,6 +95,9 @@ func (r *run) apply(ctx context.Context, c *chunk, fn applyFunc, watched map[str
 		// One state must not take the others with it; what it left undone shows in its comment.
 		if p := recover(); p != nil {
 			out.Outcome, out.Comment = Failed, fmt.Sprintf("%s stopped with an internal error: %v", c.fn.Name, p)
+			if r.opts.Log != nil {
+				r.opts.Log.Error("a state function panicked", "function", c.fn.Name, "id", c.id, "panic", p, "stack", string(debug.Stack()))
+			}
 		}
 	}()
 	file := c.pos.file

@@ -2,6 +2,7 @@ package states
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -56,6 +57,8 @@ type Options struct {
 	Call func(ctx context.Context, function string, args []any, kwargs map[string]any) (any, error)
 	// Event sends the event of a state with fire_event. Nil sends nothing.
 	Event func(tag string, data map[string]any)
+	// Log is told of faults in state functions; may be nil.
+	Log *slog.Logger
 	// Progress, if set, is told of each state as it ends. Calls do not overlap.
 	Progress func(StateResult)
 }

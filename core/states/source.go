@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"path"
@@ -204,8 +205,15 @@ var (
 )
 
 func (f *slsFile) parse() *Error {
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(f.rendered), &doc); err != nil {
+	var doc, more yaml.Node
+	decoder := yaml.NewDecoder(strings.NewReader(f.rendered))
+	err := decoder.Decode(&doc)
+	if err == nil {
+		if err = decoder.Decode(&more); err == nil {
+			return pos{f, more.Line}.errorf("a second YAML document begins here: an SLS file is one")
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		at := pos{file: f}
 		msg := err.Error()
 		if m := yamlLine.FindStringSubmatch(msg); m != nil {
