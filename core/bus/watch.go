@@ -10,7 +10,8 @@ import (
 )
 
 // Watcher delivers a bucket's entries and their changes. It goes on by itself after
-// reconnects, from the last revision it delivered.
+// reconnects, from the last revision it delivered. In a cluster a watch can be served by another
+// server than the one connected to; if that one is lost, it goes on after some 20 s.
 type Watcher struct {
 	entries chan Entry
 	cancel  context.CancelFunc

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -94,6 +95,12 @@ func (s *TestServer) Start(t testing.TB) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	for len(s.Servers) > 1 && !slices.ContainsFunc(s.Servers, func(s *Server) bool { return s.ns.JetStreamIsLeader() }) {
+		if t.Context().Err() != nil { // asked before there is a leader, JetStream does not answer at all
+			t.Fatal("the cluster elects no leader")
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
