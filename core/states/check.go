@@ -84,7 +84,7 @@ func (r *run) tally(req *requisite, v *verdict) tally {
 			}
 			return true
 		}
-		if res.Ran {
+		if !res.idle {
 			t.ok++
 		}
 		if res.changed() {

@@ -206,7 +206,11 @@ func (g *graph) run(t *testing.T, seed uint64, parallel int) []string {
 }
 
 // saltResult is what Salt keeps of a state that others look at.
-type saltResult struct{ ok, ran, changes bool }
+type saltResult struct {
+	ok, ran, changes bool
+	// idle is Salt's __state_ran__: False, which onchanges and onfail set.
+	idle bool
+}
 
 // compareWithSalt works out the results with the rules as Salt's State.check_requisite has them, on its sets of words.
 func (g *graph) compareWithSalt(t *testing.T, seed uint64, results []string) {
@@ -254,7 +258,7 @@ func (g *graph) salt(i int, settle func(int) *saltResult) *saltResult {
 				stats["change"] = true
 				continue
 			}
-			if r.ran || !r.ok {
+			if !r.idle {
 				stats["met"] = true
 			}
 		}
@@ -286,7 +290,7 @@ func (g *graph) salt(i int, settle func(int) *saltResult) *saltResult {
 	case all["fail"]:
 		return &saltResult{}
 	case all["onfail"] && !all["onchangesmet"], all["onchanges"] && !all["onchangesmet"]:
-		return &saltResult{ok: true}
+		return &saltResult{ok: true, idle: true}
 	}
 	if targets := g.prereq[i]; len(targets) > 0 {
 		change := false

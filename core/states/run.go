@@ -21,8 +21,9 @@ type run struct {
 // result of a chunk as requisites see it.
 type result struct {
 	StateResult
-	done bool
-	// skipRequisites: nothing is to react to this state.
+	// idle states were left out because of onchanges or onfail: they satisfy no _any requisite, as in Salt.
+	idle bool
+	// skipWatch: nothing is to react to this state.
 	skipWatch bool
 }
 
@@ -64,7 +65,6 @@ func (r *run) finish(c *chunk, res result) {
 	if res.Changes == nil {
 		res.Changes = map[string]any{}
 	}
-	res.done = true
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.results[c.seq] = res
@@ -116,9 +116,9 @@ func (r *run) evaluate(ctx context.Context, c *chunk) result {
 		}
 		return blocked("one or more requisites failed: " + strings.Join(v.failed, ", "))
 	case noOnchanges:
-		return skipped("not run: none of the onchanges states changed")
+		return idle("not run: none of the onchanges states changed")
 	case noOnfail:
-		return skipped("not run: the onfail states did not fail")
+		return idle("not run: the onfail states did not fail")
 	}
 	if pre := c.requisite(prereq); pre != nil {
 		if res, stop := r.pretest(ctx, c, pre); stop {
@@ -144,6 +144,12 @@ func blocked(comment string) result {
 
 func skipped(comment string) result {
 	return result{StateResult: StateResult{Outcome: Succeeded, Comment: comment}}
+}
+
+func idle(comment string) result {
+	res := skipped(comment)
+	res.idle = true
+	return res
 }
 
 // pretest asks the states of a prereq what they would change. Only if one would does the state itself run.
