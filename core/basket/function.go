@@ -155,11 +155,7 @@ func (f *Function) setAll(where string, m map[string]any) error {
 		case "ttl":
 			f.TTL, err = duration(where+": ttl", v)
 		default:
-			hint := ""
-			if near := config.Nearest(key, keys); near != "" {
-				hint = fmt.Sprintf(" (did you mean %q?)", near)
-			}
-			return fmt.Errorf("%s: unknown key %q%s: use %s", where, key, hint, strings.Join(keys, ", "))
+			return fmt.Errorf("%s: unknown key %q%s: use %s", where, key, config.DidYouMean(key, keys), strings.Join(keys, ", "))
 		}
 		if err != nil {
 			return err

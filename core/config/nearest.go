@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Nearest returns the known name that name was most likely meant to be, or "" if none is close: for "did you mean"
 // hints. Case and the difference between '-' and '_' cost nothing. Of equally close names the first in known is taken.
@@ -19,6 +22,14 @@ func Nearest(name string, known []string) string {
 		}
 	}
 	return best
+}
+
+// DidYouMean is the hint after a name that is not known, ` (did you mean "x"?)`, or empty where nothing is near.
+func DidYouMean(name string, known []string) string {
+	if near := Nearest(name, known); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return ""
 }
 
 func fold(name string) string {

@@ -158,10 +158,7 @@ func (d desk) known(ctx context.Context, ids []string, unknown map[string]string
 		if all == nil {
 			all = d.directory.ids(func(Record) bool { return true })
 		}
-		unknown[id] = fmt.Sprintf("no peel %q has asked to enroll", id)
-		if near := config.Nearest(id, all); near != "" {
-			unknown[id] += fmt.Sprintf(" (did you mean %q?)", near)
-		}
+		unknown[id] = fmt.Sprintf("no peel %q has asked to enroll%s", id, config.DidYouMean(id, all))
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (r *Registry) Lookup(name string) (*Function, error) {
 	if f != nil {
 		return f, nil
 	}
-	return nil, fmt.Errorf("unknown function %q%s", name, didYouMean(name, r.Names()))
+	return nil, fmt.Errorf("unknown function %q%s", name, config.DidYouMean(name, r.Names()))
 }
 
 // Names returns the names of all functions, aliases included, sorted.
@@ -163,7 +163,7 @@ func (f *Function) Bind(args []any, kwargs map[string]any) (Args, error) {
 				bound[key] = kwargs[key]
 				continue
 			}
-			return nil, fmt.Errorf("%s: unknown argument %q%s", f.Name, key, didYouMean(key, states.ParamNames(f.Params)))
+			return nil, fmt.Errorf("%s: unknown argument %q%s", f.Name, key, config.DidYouMean(key, states.ParamNames(f.Params)))
 		}
 		if _, twice := bound[param.Name]; twice {
 			return nil, fmt.Errorf("%s: argument %q is given twice", f.Name, param.Name)
@@ -207,12 +207,4 @@ func (f *Function) arity() string {
 		return "at most 1 argument"
 	}
 	return fmt.Sprintf("at most %d arguments", len(f.Params))
-}
-
-// didYouMean is ` (did you mean "x"?)`, or empty when nothing is near.
-func didYouMean(name string, known []string) string {
-	if near := config.Nearest(name, known); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", near)
-	}
-	return ""
 }

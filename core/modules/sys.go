@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -102,7 +103,7 @@ func sysStateDoc(_ context.Context, env *Env, args Args) (any, error) {
 
 func documented(out map[string]any, pattern string, known []string) (any, error) {
 	if len(out) == 0 {
-		return nil, fmt.Errorf("no function matches %q%s", pattern, didYouMean(pattern, known))
+		return nil, fmt.Errorf("no function matches %q%s", pattern, config.DidYouMean(pattern, known))
 	}
 	return out, nil
 }

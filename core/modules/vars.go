@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/render"
 	"github.com/ptorbus/zester/core/states"
 )
@@ -100,7 +101,7 @@ func registerBasket(r *Registry) {
 			prefix, ok := targetPrefixes[args.Text("tgt_type")]
 			if !ok {
 				return nil, fmt.Errorf("mine.get: unknown tgt_type %q%s", args.Text("tgt_type"),
-					didYouMean(args.Text("tgt_type"), sortedKeys(targetPrefixes)))
+					config.DidYouMean(args.Text("tgt_type"), sortedKeys(targetPrefixes)))
 			}
 			list, err := env.basketFunc(ctx, []any{prefix + args.Text("tgt"), args.Text("fun")}, nil)
 			if err != nil {

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // chunk is one state to run: a function with its arguments and its place among the others.
@@ -280,7 +282,7 @@ func (c *compiler) bindArg(ch *chunk, params map[string]*Param, arg *argument) {
 		ch.args[arg.key] = arg.value
 	default:
 		known := slices.Concat(ParamNames(ch.fn.Params), controlNames, slices.Sorted(maps.Keys(requisiteForms)))
-		c.failAt(arg.pos, "%s of %q: unknown argument %q%s", ch.fn.Name, ch.id, arg.key, didYouMean(arg.key, known))
+		c.failAt(arg.pos, "%s of %q: unknown argument %q%s", ch.fn.Name, ch.id, arg.key, config.DidYouMean(arg.key, known))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // compiler turns SLS files into chunks, collecting every mistake it meets.
@@ -179,7 +181,7 @@ func (c *compiler) extend() {
 				b = c.byName(ext)
 			}
 			if b == nil {
-				c.failAt(ext.pos, "extend: there is no id %q%s: include the file that declares it", ext.id, didYouMean(ext.id, c.ids()))
+				c.failAt(ext.pos, "extend: there is no id %q%s: include the file that declares it", ext.id, config.DidYouMean(ext.id, c.ids()))
 				continue
 			}
 			for _, d := range ext.decls {

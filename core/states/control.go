@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 	"time"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // control is the run control of a state: what decides whether and how its function runs.
@@ -244,7 +246,7 @@ func newRetry(value any) (*retry, string) {
 				r.until = Failed
 			}
 		default:
-			return nil, fmt.Sprintf("has no option %q%s", key, didYouMean(key, []string{"attempts", "interval", "splay", "until"}))
+			return nil, fmt.Sprintf("has no option %q%s", key, config.DidYouMean(key, []string{"attempts", "interval", "splay", "until"}))
 		}
 		if !isNumber || seconds < 0 || key == "attempts" && r.attempts < 1 {
 			return nil, fmt.Sprintf("%s cannot be %s", key, describe(v))

@@ -117,7 +117,7 @@ func (r *Registry) Lookup(name string) (*Function, error) {
 	if f != nil {
 		return f, nil
 	}
-	return nil, fmt.Errorf("unknown state function %q%s", name, didYouMean(name, r.Names()))
+	return nil, fmt.Errorf("unknown state function %q%s", name, config.DidYouMean(name, r.Names()))
 }
 
 // Names returns the names of all functions, sorted.
@@ -125,12 +125,4 @@ func (r *Registry) Names() []string {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return slices.Sorted(maps.Keys(r.functions))
-}
-
-// didYouMean is ` (did you mean "x"?)`, or empty when nothing is near.
-func didYouMean(name string, known []string) string {
-	if near := config.Nearest(name, known); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", near)
-	}
-	return ""
 }

@@ -3,6 +3,8 @@ package states
 import (
 	"slices"
 	"strings"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // index finds the chunks that a requisite means.
@@ -54,7 +56,7 @@ func (x *index) find(t target, from *chunk) ([]*chunk, string) {
 		hint := ""
 		if x.hints > 0 {
 			x.hints--
-			hint = didYouMean(t.name, x.names(t))
+			hint = config.DidYouMean(t.name, x.names(t))
 		}
 		return nil, "there is no state \"" + t.String() + "\"" + hint
 	}

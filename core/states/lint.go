@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // Lint compiles the whole tree for this host's facts without running anything and returns every mistake: of the
@@ -84,7 +86,7 @@ func (l *linter) top(ctx context.Context) (map[string]bool, error) {
 	for _, named := range t.named {
 		sls := strings.ReplaceAll(named.sls, "/", ".")
 		if !isGlob(sls) && !slices.Contains(l.known, sls) {
-			l.add(named.pos.errorf("there is no SLS %q%s", sls, didYouMean(sls, l.known)))
+			l.add(named.pos.errorf("there is no SLS %q%s", sls, config.DidYouMean(sls, l.known)))
 		}
 	}
 	c := l.compiler(ctx)

@@ -3,6 +3,8 @@ package states
 import (
 	"fmt"
 	"slices"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // Plan is a compiled run. It is run once.
@@ -83,7 +85,7 @@ func (p *Plan) Only(id string) (*Plan, error) {
 		}
 	}
 	if len(keep) == 0 {
-		return nil, fmt.Errorf("there is no id %q in these files%s", id, didYouMean(id, ids))
+		return nil, fmt.Errorf("there is no id %q in these files%s", id, config.DidYouMean(id, ids))
 	}
 	part := &Plan{opts: p.opts}
 	drop := func(c *chunk) bool { return !keep[c] }

@@ -15,6 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/render"
 )
 
@@ -112,7 +113,7 @@ func (r *Runner) read(ctx context.Context, sls string, from pos) (*slsFile, *Err
 	file, source, err := r.find(ctx, sls)
 	if errors.Is(err, fs.ErrNotExist) {
 		names, _ := r.slsNames(ctx)
-		missing := from.errorf("there is no SLS %q%s: looked for %s", sls, didYouMean(sls, names), strings.Join(candidates(sls), ", "))
+		missing := from.errorf("there is no SLS %q%s: looked for %s", sls, config.DidYouMean(sls, names), strings.Join(candidates(sls), ", "))
 		missing.err = fs.ErrNotExist
 		return nil, missing
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // topFiles are the names of the top file, the first that exists is used.
@@ -120,7 +122,7 @@ func (t *topReader) target(target string, node *yaml.Node) {
 			kind, _ := options[key].(string)
 			prefix, known := matchers[kind]
 			if key != "match" || !known {
-				t.fail(item.Line, "target %q: unknown option %q: %s%s", target, key, describe(options[key]), didYouMean(kind, sortedKeys(matchers)))
+				t.fail(item.Line, "target %q: unknown option %q: %s%s", target, key, describe(options[key]), config.DidYouMean(kind, sortedKeys(matchers)))
 				continue
 			}
 			expression = prefix + target

@@ -112,8 +112,8 @@ func (x *expansion) known(name string) string {
 		return "; none are defined"
 	}
 	names := slices.Sorted(maps.Keys(x.texts))
-	if near := config.Nearest(name, names); near != "" {
-		return fmt.Sprintf(" (did you mean %q?)", near)
+	if hint := config.DidYouMean(name, names); hint != "" {
+		return hint
 	}
 	if len(names) > 10 {
 		names = append(names[:10], "...")

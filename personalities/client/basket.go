@@ -10,6 +10,7 @@ import (
 
 	"github.com/ptorbus/zester/core/basket"
 	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/facts"
 	"github.com/ptorbus/zester/core/target"
 )
@@ -89,11 +90,11 @@ func (c *basketGet) nothing(s *session, r *basket.Reader) error {
 		peels, functions = append(peels, e.Peel), append(functions, e.Function)
 	}
 	if !slices.Contains(functions, c.Function) {
-		return fmt.Errorf("no peel shares %q%s", c.Function, didYouMean(c.Function, functions))
+		return fmt.Errorf("no peel shares %q%s", c.Function, config.DidYouMean(c.Function, functions))
 	}
 	hint := ""
 	if !strings.ContainsAny(c.Target, "*?@: ") {
-		hint = didYouMean(c.Target, peels)
+		hint = config.DidYouMean(c.Target, peels)
 	}
 	return fmt.Errorf("no peel that %q names shares %q%s", c.Target, c.Function, hint)
 }
@@ -120,7 +121,7 @@ func (c *basketList) Run(s *session) error {
 		for _, e := range all {
 			peels = append(peels, e.Peel)
 		}
-		return fmt.Errorf("peel %q shares nothing%s", c.Peel, didYouMean(c.Peel, peels))
+		return fmt.Errorf("peel %q shares nothing%s", c.Peel, config.DidYouMean(c.Peel, peels))
 	}
 	s.markGone(entries)
 	return s.print.answer(entryData(entries, true), func() {

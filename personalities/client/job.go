@@ -50,7 +50,7 @@ func (s *session) event(c *jobCommand, job *jobs.Job, e jobs.Event) {
 		fmt.Fprintf(s.stdio.Err, "job %s is queued: no master has taken it yet\n", job.ID)
 	case jobs.Addressed:
 		for _, id := range e.Missing {
-			s.print.problem(id, "there is no such peel"+didYouMean(id, append(e.Targets, e.Offline...)))
+			s.print.problem(id, "there is no such peel"+config.DidYouMean(id, append(e.Targets, e.Offline...)))
 		}
 		for _, id := range e.Offline {
 			s.print.problem(id, "not connected")
