@@ -7,6 +7,7 @@ import (
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/jobs"
+	"github.com/ptorbus/zester/core/states"
 )
 
 type jobCommand struct {
@@ -100,8 +101,8 @@ func (p *printer) result(r jobs.Return) {
 		color = red
 	}
 	fmt.Fprintf(p.out, "%s\n", p.paint(color, r.Peel+":"))
-	if report, ok := isReport(r.Value); ok {
-		p.report(r.Peel, report)
+	if states.IsReport(r.Value) {
+		states.WriteReport(p.out, r.Peel, r.Value.(map[string]any), states.TextOptions{Output: p.states, Color: p.color})
 		return
 	}
 	if r.Value != nil || r.Error == "" {

@@ -18,13 +18,14 @@ import (
 type printer struct {
 	out    io.Writer
 	format string // text, json or yaml
+	states string // how state runs are printed as text: states.Outputs
 	color  bool
 }
 
 // newPrinter colours text on a terminal only, and never where NO_COLOR is set.
-func newPrinter(out io.Writer, format string, environ []string) *printer {
+func newPrinter(out io.Writer, format, states string, environ []string) *printer {
 	quiet := slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, "NO_COLOR=") && e != "NO_COLOR=" })
-	return &printer{out: out, format: format, color: !quiet && isTerminal(out)}
+	return &printer{out: out, format: format, states: states, color: !quiet && isTerminal(out)}
 }
 
 func isTerminal(w io.Writer) bool {
