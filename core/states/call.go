@@ -129,11 +129,7 @@ func joinComments(first, second string) string {
 // conditions looks at creates, onlyif and unless.
 func (r *run) conditions(ctx context.Context, c *chunk) (res result, skip bool) {
 	ctl := c.control
-	unmet := func(comment string) (result, bool) {
-		res := skipped(comment)
-		res.skipWatch = true
-		return res, true
-	}
+	unmet := func(comment string) (result, bool) { return skipped(comment), true }
 	broken := func(err error) (result, bool) {
 		return result{StateResult: StateResult{Outcome: Failed, Ran: false, Comment: err.Error()}}, true
 	}

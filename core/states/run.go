@@ -23,7 +23,7 @@ type result struct {
 	StateResult
 	// idle states were left out because of onchanges or onfail: they satisfy no _any requisite, as in Salt.
 	idle bool
-	// skipWatch: nothing is to react to this state.
+	// skipWatch is Result.SkipWatch.
 	skipWatch bool
 }
 
@@ -201,7 +201,7 @@ func (r *run) listeners(ctx context.Context) []StateResult {
 		}
 		watched := map[string]any{}
 		req.each(func(t *chunk) bool {
-			if res := r.result(t); res.changed() && !res.skipWatch {
+			if res := r.result(t); res.changed() {
 				watched[t.label()] = res.Changes
 			}
 			return true
