@@ -13,12 +13,12 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
+	"github.com/ptorbus/zester/core/render"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -320,7 +320,29 @@ func (s *fileStates) render(ctx context.Context, call *states.Call, name, text s
 		dir := filepath.Dir(name)
 		vars["tplfile"], vars["tpldir"], vars["tpldot"] = name, dir, strings.ReplaceAll(dir, "/", ".")
 	}
-	maps.Copy(vars, call.Args.Map("defaults"))
-	maps.Copy(vars, call.Args.Map("context"))
+	for _, name := range [...]string{"defaults", "context"} {
+		for key, value := range call.Args.Ordered(name).All() {
+			vars[key] = templateValue(value)
+		}
+	}
 	return s.env.Engine.Render(ctx, name, []byte(text), vars)
+}
+
+// templateValue gives a template its own copy of a value, mappings in their order.
+func templateValue(v any) any {
+	switch v := v.(type) {
+	case *states.Mapping:
+		dict := render.NewDict()
+		for key, value := range v.All() {
+			dict.Set(key, templateValue(value))
+		}
+		return dict
+	case []any:
+		items := make([]any, len(v))
+		for i, item := range v {
+			items[i] = templateValue(item)
+		}
+		return render.NewList(items...)
+	}
+	return v
 }

@@ -231,12 +231,20 @@ func (c *compiler) paramsOf(fn *Function) map[string]*Param {
 
 // bind gives each argument to its parameter or to the run control.
 func (c *compiler) bind() {
+	for _, b := range c.blocks {
+		for _, d := range b.decls {
+			for i := range d.args {
+				d.args[i].node = nil // the chunks have copies
+			}
+		}
+	}
 	for _, ch := range c.chunks {
 		params := c.paramsOf(ch.fn)
 		ch.args = make(Args, len(ch.raw)+1)
 		ch.args["name"] = ch.name
 		for i := range ch.raw {
 			c.bindArg(ch, params, &ch.raw[i])
+			ch.raw[i].node = nil
 		}
 		for i := range ch.fn.Params {
 			p := &ch.fn.Params[i]
@@ -265,6 +273,10 @@ func (c *compiler) bindArg(ch *chunk, params map[string]*Param, arg *argument) {
 		value := arg.value
 		if param.Kind == Text && arg.text != "" {
 			value = arg.text
+		}
+		if param.Ordered && arg.node != nil {
+			// It was read once already, without its order, so that it can be read again.
+			value, _ = (&reader{}).ordered(arg.node)
 		}
 		v, err := param.Convert(value)
 		if err != nil {

@@ -35,8 +35,10 @@ func (k Kind) String() string {
 type Param struct {
 	Name string
 	// Aliases are other names for it; the Args hold it under Name.
-	Aliases  []string
-	Kind     Kind
+	Aliases []string
+	Kind    Kind
+	// Ordered parameters of kind Map hold a *Mapping, in the order in which it is written.
+	Ordered  bool
 	Required bool
 	Default  any
 	Doc      string
@@ -65,6 +67,9 @@ func (a Args) List(name string) []any { l, _ := a[name].([]any); return l }
 
 // Map returns the argument, or nil.
 func (a Args) Map(name string) map[string]any { m, _ := a[name].(map[string]any); return m }
+
+// Ordered returns the argument of an Ordered parameter, or nil.
+func (a Args) Ordered(name string) *Mapping { m, _ := a[name].(*Mapping); return m }
 
 // Strings returns the argument, a list, as text.
 func (a Args) Strings(name string) []string {
@@ -109,7 +114,11 @@ func (p *Param) Convert(v any) (any, error) {
 	if v == nil {
 		return nil, nil
 	}
-	if out, ok := p.Kind.convert(v); ok {
+	if p.Ordered {
+		if m, ok := orderedMapping(ordered(v)); ok {
+			return m, nil
+		}
+	} else if out, ok := p.Kind.convert(v); ok {
 		return out, nil
 	}
 	return nil, fmt.Errorf("argument %q takes %s, not %s", p.Name, p.Kind, describe(v))

@@ -14,6 +14,8 @@ type argument struct {
 	pos   pos
 	// text is a number with a fraction as it is written: 1.10 is the text "1.10".
 	text string
+	// node is what a mapping was read from, for parameters that keep its order; gone once the arguments are bound.
+	node *yaml.Node
 	// lines are those of the entries of a requisite's list.
 	lines []int
 }
@@ -281,8 +283,11 @@ func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
 		if _, ok := requisiteKey(key); ok {
 			arg.lines = entryLines(value)
 		}
-		if _, ok := v.(float64); ok {
+		switch v.(type) {
+		case float64:
 			arg.text = resolve(value).Value
+		case map[string]any, []any:
+			arg.node = value
 		}
 		d.args = append(d.args, arg)
 		return nil

@@ -45,7 +45,7 @@ func (p *Plan) Low() []any {
 	for _, c := range p.order {
 		args := map[string]any{}
 		for key, value := range c.args {
-			args[key] = value
+			args[key] = plain(value)
 		}
 		requisites := map[string]any{}
 		for i := range c.reqs {
