@@ -82,8 +82,8 @@ func (s *fileStates) make(path string, own attributes, inTheWay, makedirs bool) 
 	return err
 }
 
-// entry is something below a directory that recurse changes.
-type entry struct {
+// descendant is something below a directory that recurse changes.
+type descendant struct {
 	path    string
 	info    fs.FileInfo
 	own     attributes
@@ -91,7 +91,7 @@ type entry struct {
 }
 
 // below lists what recurse has to change below a directory. Symbolic links are not followed.
-func (s *fileStates) below(at place, args Args) ([]entry, error) {
+func (s *fileStates) below(at place, args Args) ([]descendant, error) {
 	what := args.Strings("recurse")
 	if len(what) == 0 {
 		return nil, nil
@@ -116,7 +116,7 @@ func (s *fileStates) below(at place, args Args) ([]entry, error) {
 	if err != nil || at.info == nil {
 		return nil, err
 	}
-	var out []entry
+	var out []descendant
 	err = filepath.WalkDir(at.path, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == at.path {
 			return err
@@ -134,7 +134,7 @@ func (s *fileStates) below(at place, args Args) ([]entry, error) {
 		}
 		changes := map[string]any{}
 		if own.compare(info, changes); len(changes) > 0 {
-			out = append(out, entry{path, info, own, changes})
+			out = append(out, descendant{path, info, own, changes})
 		}
 		depth := strings.Count(strings.TrimPrefix(path, at.path), "/")
 		if d.IsDir() && args.Has("max_depth") && int64(depth) >= args.Int("max_depth") {
