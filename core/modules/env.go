@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/settings"
 )
 
 // Env is what functions may use of the peel that runs them. Fields that are nil or empty take away what needs them,
@@ -17,8 +18,8 @@ type Env struct {
 	// Grains returns the facts as Salt spells them; nil derives them from Facts.
 	Grains       func() map[string]any
 	RefreshFacts func(ctx context.Context) error
-	// Settings returns the peel's settings; the map is read only.
-	Settings func() map[string]any
+	// Settings returns the peel's settings.
+	Settings func() *settings.Map
 	// Config returns the peel's configuration for config.get; may be nil.
 	Config func() map[string]any
 	// Basket returns entries with peel_id, value, updated (RFC 3339) and age (seconds, float), in peel order.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/ptorbus/zester/core/facts"
+	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -27,13 +27,6 @@ func (env *Env) grains() map[string]any {
 	return env.Grains()
 }
 
-func (env *Env) settings() map[string]any {
-	if env.Settings == nil {
-		return map[string]any{}
-	}
-	return env.Settings()
-}
-
 func (env *Env) config() map[string]any {
 	if env.Config == nil {
 		return map[string]any{}
@@ -43,33 +36,40 @@ func (env *Env) config() map[string]any {
 
 // dig finds a key in data: the key as it is, else its parts between the delimiter, list elements by number.
 func dig(data any, key, delimiter string) (any, bool) {
-	if m, ok := data.(map[string]any); ok {
-		if v, ok := m[key]; ok {
-			return v, true
-		}
+	if v, ok := entry(data, key); ok {
+		return v, true
 	}
 	if delimiter == "" || !strings.Contains(key, delimiter) {
 		return nil, false
 	}
 	for part := range strings.SplitSeq(key, delimiter) {
-		switch at := data.(type) {
-		case map[string]any:
-			v, ok := at[part]
-			if !ok {
-				return nil, false
-			}
-			data = v
-		case []any:
+		if list, ok := data.([]any); ok {
 			i, err := strconv.Atoi(part)
-			if err != nil || i < 0 || i >= len(at) {
+			if err != nil || i < 0 || i >= len(list) {
 				return nil, false
 			}
-			data = at[i]
-		default:
+			data = list[i]
+			continue
+		}
+		v, ok := entry(data, part)
+		if !ok {
 			return nil, false
 		}
+		data = v
 	}
 	return data, true
+}
+
+// entry looks a key up in a mapping of either kind.
+func entry(data any, key string) (any, bool) {
+	switch m := data.(type) {
+	case map[string]any:
+		v, ok := m[key]
+		return v, ok
+	case *settings.Map:
+		return m.Get(key)
+	}
+	return nil, false
 }
 
 // digFact takes dots as well as colons between the parts, as facts are written: network.default_ipv4.
@@ -94,8 +94,8 @@ func sortedNames(m map[string]any) []any {
 	return names
 }
 
-// registerData adds items, keys, get and item for one set of data.
-func registerData(r *Registry, module, what string, data func(*Env) map[string]any, find func(map[string]any, string, string) (any, bool)) {
+// registerData adds items, keys and item for facts, however they are spelled.
+func registerData(r *Registry, module, what string, data func(*Env) map[string]any) {
 	r.Register(
 		&Function{Name: module + ".items", Doc: "Return all " + what + ".",
 			Run: func(_ context.Context, env *Env, _ Args) (any, error) { return data(env), nil }},
@@ -106,7 +106,7 @@ func registerData(r *Registry, module, what string, data func(*Env) map[string]a
 			Run: func(_ context.Context, env *Env, args Args) (any, error) {
 				out := map[string]any{}
 				for _, name := range args.Strings("names") {
-					if out[name], _ = find(data(env), name, ":"); out[name] == nil {
+					if out[name], _ = digFact(data(env), name, ":"); out[name] == nil {
 						out[name] = ""
 					}
 				}
@@ -116,8 +116,8 @@ func registerData(r *Registry, module, what string, data func(*Env) map[string]a
 }
 
 func registerFacts(r *Registry) {
-	registerData(r, "facts", "facts", (*Env).facts, digFact)
-	registerData(r, "grains", "facts as Salt spells them", (*Env).grains, digFact)
+	registerData(r, "facts", "facts", (*Env).facts)
+	registerData(r, "grains", "facts as Salt spells them", (*Env).grains)
 	get := func(data func(*Env) map[string]any) func(context.Context, *Env, Args) (any, error) {
 		return func(_ context.Context, env *Env, args Args) (any, error) {
 			if v, ok := digFact(data(env), args.Text("key"), args.Text("delimiter")); ok {
@@ -136,111 +136,6 @@ func registerFacts(r *Registry) {
 				}
 				return true, env.RefreshFacts(ctx)
 			}},
-		&Function{Name: "grains.filter_by", Doc: "Return the entry of a mapping that fits a fact.", Run: filterBy, Params: []Param{
-			{Name: "lookup_dict", Kind: states.Map, Required: true, Doc: "mapping of patterns to values"},
-			{Name: "grain", Kind: states.Text, Default: "os_family", Doc: "the fact to look at"},
-			{Name: "merge", Kind: states.Map, Doc: "mapping to merge over the found one"},
-			{Name: "default", Kind: states.Text, Default: "default", Doc: "the entry to use where none fits"},
-			{Name: "base", Kind: states.Text, Doc: "the entry to merge the found one over"},
-		}},
 	)
-	r.Alias("facts.filter_by", "grains.filter_by")
 	r.Alias("saltutil.refresh_grains", "facts.refresh")
-}
-
-func filterBy(_ context.Context, env *Env, args Args) (any, error) {
-	lookup := args.Map("lookup_dict")
-	value, _ := digFact(env.grains(), args.Text("grain"), ":")
-	values, ok := value.([]any)
-	if !ok {
-		values = []any{value}
-	}
-	found := lookup[args.Text("default")]
-	for _, v := range values {
-		text, ok := v.(string)
-		if !ok {
-			continue
-		}
-		if key, ok := fitting(lookup, text); ok {
-			found = lookup[key]
-			break
-		}
-	}
-	if base, ok := lookup[args.Text("base")].(map[string]any); ok {
-		if m, ok := found.(map[string]any); ok || found == nil {
-			found = Merge(base, m)
-		}
-	}
-	if over := args.Map("merge"); over != nil {
-		m, ok := found.(map[string]any)
-		if !ok && found != nil {
-			return nil, errors.New("grains.filter_by: merge needs the found entry to be a mapping")
-		}
-		found = Merge(m, over)
-	}
-	return found, nil
-}
-
-// fitting returns the key that is the text, or the first pattern, by name, that matches it.
-func fitting(lookup map[string]any, text string) (string, bool) {
-	if _, ok := lookup[text]; ok {
-		return text, true
-	}
-	for _, key := range slices.Sorted(maps.Keys(lookup)) {
-		if ok, err := path.Match(key, text); ok && err == nil {
-			return key, true
-		}
-	}
-	return "", false
-}
-
-// Merge returns base with over laid on top of it, mappings merged, anything else replaced. Neither is changed.
-func Merge(base, over map[string]any) map[string]any {
-	out := maps.Clone(base)
-	if out == nil {
-		out = map[string]any{}
-	}
-	for key, value := range over {
-		below, ok := out[key].(map[string]any)
-		above, isMap := value.(map[string]any)
-		if ok && isMap {
-			out[key] = Merge(below, above)
-			continue
-		}
-		out[key] = value
-	}
-	return out
-}
-
-func registerSettings(r *Registry) {
-	registerData(r, "settings", "settings", (*Env).settings, func(m map[string]any, key, delimiter string) (any, bool) {
-		return dig(m, key, delimiter)
-	})
-	params := append(slices.Clone(getParams), Param{Name: "merge", Kind: states.Bool, Doc: "merge the setting over the default"})
-	r.Register(
-		&Function{Name: "settings.get", Doc: "Return one setting.", Params: params,
-			Run: func(_ context.Context, env *Env, args Args) (any, error) {
-				v, ok := dig(env.settings(), args.Text("key"), args.Text("delimiter"))
-				if !ok {
-					return args["default"], nil
-				}
-				below, isMap := args["default"].(map[string]any)
-				if above, ok := v.(map[string]any); ok && isMap && args.Bool("merge") {
-					return Merge(below, above), nil
-				}
-				return v, nil
-			}},
-		&Function{Name: "config.get", Doc: "Return a value of the configuration, the facts or the settings, the first that has it.", Params: getParams,
-			Run: func(_ context.Context, env *Env, args Args) (any, error) {
-				for _, data := range []map[string]any{env.config(), env.grains(), env.settings()} {
-					if v, ok := dig(data, args.Text("key"), args.Text("delimiter")); ok {
-						return v, nil
-					}
-				}
-				return args["default"], nil
-			}},
-	)
-	for _, name := range []string{"items", "keys", "get", "item"} {
-		r.Alias("pillar."+name, "settings."+name)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -34,10 +35,11 @@ type Function struct {
 	Mutates bool
 	// Reads, if set, says of a call of a mutating function that this one only reads (state.apply test=True).
 	Reads func(args Args) bool
-	// Run returns plain data. An error that is a *Failure carries a value as well.
+	// Run returns plain data, or mappings in order as *settings.Map. An error that is a *Failure carries a value as well.
 	Run func(ctx context.Context, env *Env, args Args) (any, error)
 
-	alias string
+	alias   string
+	ordered bool // takes mappings from templates in the order of their keys, as *settings.Map
 }
 
 // Failure is the error of a function that failed and still has something to return: the output of a command that
@@ -101,8 +103,13 @@ func (r *Registry) Names() []string {
 	return slices.Sorted(maps.Keys(r.functions))
 }
 
-// Call binds the arguments and runs the function.
+// Call binds the arguments and runs the function. What it returns is plain data.
 func (r *Registry) Call(ctx context.Context, env *Env, name string, args []any, kwargs map[string]any) (any, error) {
+	value, err := r.call(ctx, env, name, args, kwargs)
+	return settings.Plain(value), err
+}
+
+func (r *Registry) call(ctx context.Context, env *Env, name string, args []any, kwargs map[string]any) (any, error) {
 	f, err := r.Lookup(name)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/modules"
 	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -41,8 +42,8 @@ func newEnv(t testing.TB, tree map[string]string) (*modules.Env, string) {
 			return map[string]any{"root": root, "os": "debian", "os_family": "debian", "default_ipv4": "10.0.0.7",
 				"network": map[string]any{"domain": "example.org"}}
 		},
-		Settings: func() map[string]any {
-			return map[string]any{"app": map[string]any{"port": int64(8080), "motd": "from the settings"}}
+		Settings: func() *settings.Map {
+			return settings.FromPlain(map[string]any{"app": map[string]any{"port": int64(8080), "motd": "from the settings"}})
 		},
 		Match:    func(target string) (bool, error) { return target == "lb-*", nil },
 		Tree:     dir,

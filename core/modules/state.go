@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/ptorbus/zester/core/files"
+	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -101,9 +102,9 @@ type RunOptions struct {
 // NewRunner returns a state runner over env: its tree, its functions, its facts and settings.
 func NewRunner(env *Env, opts RunOptions) *states.Runner {
 	if opts.Settings != nil {
-		merged := Merge(env.settings(), opts.Settings)
+		merged := settings.Merge(env.pillar(), settings.FromPlain(opts.Settings))
 		own := *env
-		own.Settings = func() map[string]any { return merged }
+		own.Settings = func() *settings.Map { return merged }
 		env = &own
 	}
 	saltenv := opts.Saltenv

@@ -14,7 +14,7 @@ import (
 // TemplateVars returns the variables that every template sees: facts, grains, settings and pillar (the same), basket,
 // salt, opts, id, env and saltenv, and those of extra. What they read is read when TemplateVars is called.
 func TemplateVars(env *Env, extra map[string]any) map[string]any {
-	settings := env.settings()
+	settings := env.pillar()
 	vars := map[string]any{
 		"facts": env.facts(), "grains": env.grains(), "settings": settings, "pillar": settings,
 		"id": env.PeelID, "env": "base", "saltenv": "base",
@@ -37,14 +37,13 @@ func (t *saltTable) Lookup(name string) (any, bool) {
 	if err != nil {
 		return nil, false
 	}
+	if f.ordered {
+		return render.ValueFunc(func(ctx context.Context, args []any, kwargs *render.Dict) (any, error) {
+			return t.callOrdered(ctx, f, args, kwargs)
+		}), true
+	}
 	return render.Func(func(ctx context.Context, args []any, kwargs map[string]any) (any, error) {
-		value, err := t.env.registry().Call(ctx, t.env, f.Name, args, kwargs)
-		// As in Salt, a template sees the output of a command whatever its exit code.
-		var failure *Failure
-		if errors.As(err, &failure) {
-			return failure.Value, nil
-		}
-		return value, err
+		return t.call(ctx, f, args, kwargs)
 	}), true
 }
 

@@ -44,6 +44,8 @@ func toValue(v any) any {
 		return &funcValue{name: "function", raw: v}
 	case func(context.Context, []any, *Dict) (any, error):
 		return &funcValue{name: "function", raw: v}
+	case Ordered:
+		return &Dict{ordered: v}
 	case Lookup:
 		return &lookupValue{lookup: v, name: "mapping"}
 	case time.Time:

@@ -16,6 +16,14 @@ type Dict struct {
 	index   map[any]int    // built when there are more than smallDict entries
 	dead    int            // removed entries still in the slice
 	src     map[string]any // a caller's map that nobody has looked into yet
+	ordered Ordered        // the same, of a caller's mapping that has an order
+}
+
+// Ordered is a mapping of a caller's that keeps the order of its keys. It is taken
+// over as a map is: a level at a time when it is first looked into, never written to.
+type Ordered interface {
+	Len() int
+	All() iter.Seq2[string, any]
 }
 
 type entry struct {
@@ -39,6 +47,9 @@ func (d *Dict) Len() int {
 	if d.src != nil {
 		return len(d.src)
 	}
+	if d.ordered != nil {
+		return d.ordered.Len()
+	}
 	return len(d.entries) - d.dead
 }
 
@@ -54,8 +65,16 @@ func (d *Dict) All() iter.Seq2[any, any] {
 	}
 }
 
-// load takes over a caller's map, one level of it, in the order of its keys.
+// load takes over a caller's map, one level of it: in its own order, or else sorted by key.
 func (d *Dict) load() {
+	if o := d.ordered; o != nil {
+		d.ordered = nil
+		d.entries = make([]entry, 0, o.Len())
+		for k, v := range o.All() {
+			d.put(k, toValue(v))
+		}
+		return
+	}
 	if d.src == nil {
 		return
 	}

@@ -51,7 +51,7 @@ func NewCompiler(o CompilerOptions) *Compiler {
 func (c *Compiler) Reload() { c.tree.Store(newTree(c.o.Dir)) }
 
 // Compile makes the settings of one peel. The error names the file at fault; it is ErrNoTop if there is nothing to compile.
-func (c *Compiler) Compile(ctx context.Context, p Peel) (map[string]any, error) {
+func (c *Compiler) Compile(ctx context.Context, p Peel) (*Map, error) {
 	r := c.newRun(p)
 	data, err := r.top(ctx)
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *Compiler) Compile(ctx context.Context, p Peel) (map[string]any, error) 
 		return nil, err
 	}
 	if data == nil {
-		data = map[string]any{}
+		data = NewMap(0)
 	}
 	return data, nil
 }
@@ -99,7 +99,7 @@ func (c *Compiler) newRun(p Peel) *run {
 }
 
 // top renders the top file and merges what it assigns, in order.
-func (r *run) top(ctx context.Context) (map[string]any, error) {
+func (r *run) top(ctx context.Context) (*Map, error) {
 	path, source, err := r.tree.find(ctx, "top.zy", "top.sls")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("settings directory %s: %w: it says which peels get which files, e.g. \"base: {'*': [common]}\"", r.c.o.Dir, ErrNoTop)
@@ -115,7 +115,7 @@ func (r *run) top(ctx context.Context) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var data map[string]any
+	var all merging
 	for _, a := range t.entries {
 		if !a.target.Match(target.Peel{ID: r.peel.ID, Facts: r.peel.Facts}) || r.free && !a.target.IDOnly() {
 			continue
@@ -125,10 +125,10 @@ func (r *run) top(ctx context.Context) (map[string]any, error) {
 			if err != nil {
 				return nil, err
 			}
-			data = Merge(data, over)
+			all.add(over)
 		}
 	}
-	return data, nil
+	return all.data, nil
 }
 
 // parsedTop reads a top file; equal texts are read once.
@@ -153,7 +153,7 @@ func (t *tree) parsedTop(d *document, groups map[string]string) (*top, error) {
 }
 
 // named merges the files that a name in document d means. origin records how they were reached.
-func (r *run) named(ctx context.Context, d *document, n name, origin func(*reachedBy), defaults map[string]any) (map[string]any, error) {
+func (r *run) named(ctx context.Context, d *document, n name, origin func(*reachedBy), defaults map[string]any) (*Map, error) {
 	if err := checkName(n.text); err != nil {
 		return nil, d.at(n.line, "%w", err)
 	}
@@ -161,7 +161,7 @@ func (r *run) named(ctx context.Context, d *document, n name, origin func(*reach
 	if len(names) == 0 && !n.missing {
 		return nil, d.at(n.line, "no settings file matches %q", n.text)
 	}
-	var data map[string]any
+	var all merging
 	for _, file := range names {
 		path, source, err := r.tree.find(ctx, candidates(file)...)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -177,9 +177,9 @@ func (r *run) named(ctx context.Context, d *document, n name, origin func(*reach
 		if err != nil {
 			return nil, err
 		}
-		data = Merge(data, over)
+		all.add(over)
 	}
-	return data, nil
+	return all.data, nil
 }
 
 func (r *run) noFile(ctx context.Context, file string) error {
@@ -192,7 +192,7 @@ func (r *run) noFile(ctx context.Context, file string) error {
 }
 
 // file merges one file over what it includes. The first time counts; when it is reached again it adds nothing, as in Salt.
-func (r *run) file(ctx context.Context, p string, source []byte, origin func(*reachedBy), defaults map[string]any) (map[string]any, error) {
+func (r *run) file(ctx context.Context, p string, source []byte, origin func(*reachedBy), defaults map[string]any) (*Map, error) {
 	if by := r.reached[p]; by != nil {
 		origin(by)
 		return nil, nil
@@ -209,19 +209,20 @@ func (r *run) file(ctx context.Context, p string, source []byte, origin func(*re
 	}
 	by.file = f
 	d := &document{name: p, rendered: f.rendered}
-	var data map[string]any
+	var all merging
 	for _, in := range f.includes {
 		in.text = absolute(p, in.text)
 		over, err := r.named(ctx, d, in.name, func(by *reachedBy) { by.parents = append(by.parents, p) }, in.defaults)
 		if err != nil {
 			return nil, err
 		}
-		if len(over) > 0 {
+		if over.Len() > 0 {
 			over = nest(in.key, over)
 		}
-		data = Merge(data, over)
+		all.add(over)
 	}
-	return Merge(data, f.data), nil
+	all.add(f.data)
+	return all.data, nil
 }
 
 // varsFor are the variables of one file's template.

@@ -44,7 +44,7 @@ func compile(t testing.TB, a *keys.Account, p Peel, tree map[string]string) (str
 		}
 		return "", err
 	}
-	return jsonText(t, data), nil
+	return jsonText(t, data.Plain()), nil
 }
 
 func jsonText(t testing.TB, v any) string {
@@ -170,7 +170,7 @@ func TestReload(t *testing.T) {
 			c.Reload()
 		}
 		data, err := c.Compile(t.Context(), web)
-		if err != nil || data["x"] != step.want {
+		if err != nil || data.Plain()["x"] != step.want {
 			t.Errorf("after reload %v: %v, %v", step.reload, data, err)
 		}
 		writeTree(t, dir, map[string]string{"a.zy": "x: 2"})

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -27,15 +28,20 @@ type envelope struct {
 }
 
 // content is what is sealed. The serial is the time of sealing in Unix nanoseconds, and always more than that of the set before.
+// Data is a Map as pack writes it, since MessagePack's own maps come back without their order.
 type content struct {
-	Serial int64          `msgpack:"serial"`
-	Data   map[string]any `msgpack:"data"`
+	Serial int64 `msgpack:"serial"`
+	Data   any   `msgpack:"data"`
 }
 
 func sealContext(id string) string { return "settings:" + id }
 
-func seal(a Account, id, curve string, c content) ([]byte, error) {
-	plain, err := bus.Marshal(c)
+func seal(a Account, id, curve string, serial int64, data *Map) ([]byte, error) {
+	packed, err := pack(data, 0)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := bus.Marshal(content{Serial: serial, Data: packed})
 	if err != nil {
 		return nil, err
 	}
@@ -43,26 +49,96 @@ func seal(a Account, id, curve string, c content) ([]byte, error) {
 }
 
 // open reads an envelope as the peel it was made for.
-func open(identity *keys.Identity, account, id string, data []byte) (content, error) {
+func open(identity *keys.Identity, account, id string, data []byte) (serial int64, m *Map, err error) {
 	var e envelope
 	if err := bus.Unmarshal(data, &e); err != nil {
-		return content{}, err
+		return 0, nil, err
 	}
 	plain, err := identity.Open(account, sealContext(id), e.Sealed)
 	if err != nil {
-		return content{}, err
+		return 0, nil, err
 	}
 	var c content
 	if err := bus.Unmarshal(plain, &c); err != nil {
-		return content{}, err
+		return 0, nil, err
 	}
-	for k, v := range c.Data {
-		c.Data[k] = bus.Plain(v)
+	v, err := unpack(bus.Plain(c.Data))
+	if err != nil {
+		return 0, nil, err
 	}
-	if c.Data == nil {
-		c.Data = map[string]any{}
+	m, ok := v.(*Map)
+	if !ok {
+		return 0, nil, errPacked
 	}
-	return c, nil
+	return c.Serial, m, nil
+}
+
+var errPacked = errors.New("the settings are not as a master of this version packs them")
+
+// pack writes a mapping as the list [true, key, value, key, value...] and a list as [false, element...].
+func pack(v any, depth int) (any, error) {
+	if depth > maxNested {
+		return nil, fmt.Errorf("the settings nest deeper than %d once they are merged", maxNested)
+	}
+	var out []any
+	add := func(e any) error {
+		p, err := pack(e, depth+1)
+		out = append(out, p)
+		return err
+	}
+	switch v := v.(type) {
+	case *Map:
+		out = append(make([]any, 0, 1+2*v.Len()), true)
+		for k, e := range v.All() {
+			out = append(out, k)
+			if err := add(e); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case []any:
+		out = append(make([]any, 0, 1+len(v)), false)
+		for _, e := range v {
+			if err := add(e); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
+func unpack(v any) (any, error) {
+	list, ok := v.([]any)
+	if !ok {
+		return v, nil
+	}
+	if len(list) == 0 {
+		return nil, errPacked
+	}
+	isMap, ok := list[0].(bool)
+	if list = list[1:]; !ok || isMap && len(list)%2 != 0 {
+		return nil, errPacked
+	}
+	var err error
+	if !isMap {
+		for i := range list {
+			if list[i], err = unpack(list[i]); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	m := NewMap(len(list) / 2)
+	for i := 0; i < len(list); i += 2 {
+		key, ok := list[i].(string)
+		value, err := unpack(list[i+1])
+		if err != nil || !ok {
+			return nil, errPacked
+		}
+		m.Set(key, value)
+	}
+	return m, nil
 }
 
 // fingerprintKey derives the masters' key for fingerprints: the account's signature, which is the same each time, of a text

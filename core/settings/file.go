@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -12,7 +13,7 @@ import (
 
 // settingsFile is one file as it came out of rendering. Immutable.
 type settingsFile struct {
-	data     map[string]any
+	data     *Map
 	includes []include
 	secret   error // nil, or where an !encrypted value is, as the start of an error
 	rendered bool  // as in document
@@ -38,7 +39,7 @@ func parseFile(d *document, source []byte, a Account) (*settingsFile, error) {
 	if node.Kind != yaml.MappingNode {
 		return nil, d.at(node.Line, "a settings file is a mapping")
 	}
-	f := &settingsFile{data: map[string]any{}, rendered: d.rendered}
+	f := &settingsFile{data: NewMap(len(node.Content) / 2), rendered: d.rendered}
 	r := &reader{doc: d}
 	r.decrypt = func(n *yaml.Node) (any, error) {
 		if f.secret == nil {
@@ -51,7 +52,7 @@ func parseFile(d *document, source []byte, a Account) (*settingsFile, error) {
 			return f.addIncludes(r, resolve(value))
 		}
 		v, err := r.value(value, 1)
-		f.data[key] = v
+		f.data.Set(key, v)
 		return err
 	})
 	if err != nil {
@@ -112,17 +113,17 @@ func (in *include) options(r *reader, node *yaml.Node) error {
 	if err != nil {
 		return err
 	}
-	options, ok := v.(map[string]any)
+	options, ok := v.(*Map)
 	if !ok {
 		return r.doc.at(node.Line, "include %q: expected the options \"defaults\" and \"key\"", in.text)
 	}
-	for option, v := range options {
+	for option, v := range options.All() {
 		switch v := v.(type) {
 		case nil:
 			continue
-		case map[string]any:
+		case *Map:
 			if option == "defaults" {
-				in.defaults = v
+				in.defaults = maps.Collect(v.All())
 				continue
 			}
 		case string:

@@ -5,13 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 )
 
-// digest is the SHA-256 of a peel's settings in one canonical form.
-func digest(data map[string]any) [sha256.Size]byte {
+// digest is the SHA-256 of a peel's settings, the order of their keys included, which templates see.
+func digest(data *Map) [sha256.Size]byte {
 	return sha256.Sum256(canonical{}.value(data))
 }
 
@@ -67,10 +65,10 @@ func (c canonical) value(v any) canonical {
 			c = c.value(e)
 		}
 		return c
-	case map[string]any:
-		c = c.number('m', uint64(len(v)))
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			c = c.text('k', k).value(v[k])
+	case *Map:
+		c = c.number('m', uint64(v.Len()))
+		for k, e := range v.All() {
+			c = c.text('k', k).value(e)
 		}
 		return c
 	}

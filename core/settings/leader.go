@@ -66,7 +66,7 @@ func (l *leader) set(id string, s stored) {
 func (l *leader) holds(id string) bool { return l.get(id).revision != 0 }
 
 // store seals data to a peel and puts it into the bucket, unless it is there.
-func (s *Service) store(l *leader, id, curve string, data map[string]any) error {
+func (s *Service) store(l *leader, id, curve string, data *Map) error {
 	const attempts = 3
 	sum := digest(data)
 	var err error
@@ -94,11 +94,11 @@ func (s *Service) store(l *leader, id, curve string, data map[string]any) error 
 	return fmt.Errorf("%w: %w", errStore, err)
 }
 
-func (s *Service) write(ctx context.Context, id, curve string, have stored, data map[string]any, sum [sha256.Size]byte) (stored, error) {
+func (s *Service) write(ctx context.Context, id, curve string, have stored, data *Map, sum [sha256.Size]byte) (stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	serial := max(time.Now().UnixNano(), have.serial+1)
-	sealed, err := seal(s.o.Account, id, curve, content{Serial: serial, Data: data})
+	sealed, err := seal(s.o.Account, id, curve, serial, data)
 	if err != nil {
 		return stored{}, err
 	}

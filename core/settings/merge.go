@@ -1,57 +1,52 @@
 package settings
 
-// Merge returns base overlaid with over: mappings are merged at every depth, anything else, lists among it, is replaced.
-// Neither argument is changed; the result shares their parts.
-func Merge(base, over map[string]any) map[string]any {
-	if len(base) == 0 {
-		return over
-	}
-	if len(over) == 0 {
-		return base
-	}
-	out := make(map[string]any, len(base)+len(over))
-	for k, v := range base {
-		out[k] = v
-	}
-	for k, v := range over {
-		a, isMap := out[k].(map[string]any)
-		if b, both := v.(map[string]any); isMap && both {
-			v = Merge(a, b)
-		}
-		out[k] = v
-	}
-	return out
+import (
+	"maps"
+	"slices"
+)
+
+// Merge returns base overlaid with over: mappings are merged at every depth, anything else, lists among it, is replaced. The
+// keys of base come first and keep their places, those that only over has follow. Neither argument is changed; the result
+// shares their parts.
+func Merge(base, over *Map) *Map {
+	m := merging{data: base}
+	m.add(over)
+	return m.data
 }
 
-// clone copies mappings and lists, so that the result may be changed.
-func clone(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		return cloneMap(v)
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			out[i] = clone(e)
-		}
-		return out
-	case []byte:
-		return append([]byte(nil), v...)
-	}
-	return v
+// merging merges one Map after the other and copies the first once.
+type merging struct {
+	data *Map
+	own  bool // nobody else has data
 }
 
-func cloneMap(m map[string]any) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, e := range m {
-		out[k] = clone(e)
+func (m *merging) add(over *Map) {
+	if over.Len() == 0 {
+		return
 	}
-	return out
+	if m.data.Len() == 0 {
+		m.data, m.own = over, false
+		return
+	}
+	if !m.own {
+		m.data, m.own = &Map{keys: slices.Clip(m.data.keys), values: maps.Clone(m.data.values)}, true
+	}
+	for k, v := range over.All() {
+		if b, isMap := v.(*Map); isMap {
+			if a, both := m.data.values[k].(*Map); both {
+				v = Merge(a, b)
+			}
+		}
+		m.data.Set(k, v)
+	}
 }
 
 // nest wraps data into the mappings that a key path names, "a:b" for {a: {b: data}}.
-func nest(path []string, data map[string]any) map[string]any {
-	for i := len(path) - 1; i >= 0; i-- {
-		data = map[string]any{path[i]: data}
+func nest(path []string, data *Map) *Map {
+	for _, key := range slices.Backward(path) {
+		outer := NewMap(1)
+		outer.Set(key, data)
+		data = outer
 	}
 	return data
 }

@@ -30,7 +30,7 @@ type ServiceOptions struct {
 	Compiler *Compiler
 	Fleet    Fleet
 	Curve    func(id string) (curve string, member bool) // enrollment's word on who is a member, and with which key
-	Compiled func(id string, data map[string]any)        // nil, or told of every result: for targets on settings
+	Compiled func(id string, data *Map)                  // nil, or told of every result: for targets on settings
 	Log      *slog.Logger                                // nil: nobody
 	Metrics  *metrics.Set                                // nil: none
 }
@@ -165,7 +165,7 @@ func (s *Service) one(ctx context.Context, id string) error {
 		if l == nil || l.holds(id) {
 			return err // a directory that is gone takes nothing from a peel that has something
 		}
-		data, err = map[string]any{}, nil
+		data, err = NewMap(0), nil
 	}
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (s *Service) Problems() map[string]error {
 }
 
 // Compile makes the settings of one known peel as they would be stored, for an operator to look at.
-func (s *Service) Compile(ctx context.Context, id string) (map[string]any, error) {
+func (s *Service) Compile(ctx context.Context, id string) (*Map, error) {
 	reported := s.o.Fleet.Facts(id)
 	if reported == nil {
 		return nil, fmt.Errorf("peel %q is not known, or has not reported its facts", id)

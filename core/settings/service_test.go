@@ -121,7 +121,7 @@ func waitFor(t testing.TB, what string, done func() bool) {
 
 func (f *fleet) wait(s *Store, want map[string]any) {
 	f.t.Helper()
-	waitFor(f.t, fmt.Sprint(want), func() bool { return reflect.DeepEqual(s.Get(), want) })
+	waitFor(f.t, fmt.Sprint(want), func() bool { return reflect.DeepEqual(s.Plain(), want) })
 }
 
 // TestLife takes one peel from its first connection through every kind of change.
@@ -131,16 +131,16 @@ func TestLife(t *testing.T) {
 	f.enroll(id)
 	conn := f.srv.Peel(t, id)
 	s := f.follow(f.store(conn, id, ""))
-	if len(s.Get()) != 0 {
-		t.Errorf("before there are any: %v", s.Get())
+	if s.Get().Len() != 0 {
+		t.Errorf("before there are any: %v", s.Plain())
 	}
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Wait(short); !errors.Is(err, ErrNone) {
 		t.Errorf("Wait without settings: %v", err)
 	}
-	changes := make(chan map[string]any, 10)
-	defer s.OnChange(func(m map[string]any) { changes <- m })()
+	changes := make(chan *Map, 10)
+	defer s.OnChange(func(m *Map) { changes <- m })()
 	start := time.Now()
 	f.report(conn, id, map[string]any{"role": "web", "n": int64(1)})
 	if err := s.Wait(t.Context()); err != nil {
@@ -148,8 +148,8 @@ func TestLife(t *testing.T) {
 	}
 	t.Logf("facts published to settings there: %s", time.Since(start))
 	f.wait(s, map[string]any{"me": id, "web": int64(1)})
-	if m := <-changes; !reflect.DeepEqual(m, s.Get()) {
-		t.Errorf("the hook got %v", m)
+	if m := <-changes; m != s.Get() {
+		t.Errorf("the hook got %v", m.Plain())
 	}
 	f.report(conn, id, map[string]any{"role": "db", "n": int64(1)})
 	f.wait(s, map[string]any{"me": id})
@@ -157,10 +157,6 @@ func TestLife(t *testing.T) {
 	f.wait(s, map[string]any{"me": id, "x": map[string]any{"y": []any{int64(1)}}})
 	if v, ok := s.Lookup("x:y:0"); !ok || v != int64(1) {
 		t.Errorf("Lookup: %v, %v", v, ok)
-	}
-	s.Get()["x"].(map[string]any)["y"].([]any)[0] = "changed"
-	if v, _ := s.Lookup("x.y.0"); v != int64(1) {
-		t.Error("what Get returns is not a copy")
 	}
 	f.srv.Restart(t)
 	writeTree(t, f.dir, map[string]string{"all.zy": "after: restart"})
@@ -184,7 +180,7 @@ func TestBroken(t *testing.T) {
 	if err := f.service.Problems()["p2"]; err == nil || err.Error() != "a.zy: line 1 as rendered: did not find expected node content" {
 		t.Errorf("the problem of p2: %v", err)
 	}
-	if got := stores["p2"].Get(); !reflect.DeepEqual(got, map[string]any{"n": int64(1)}) {
+	if got := stores["p2"].Plain(); !reflect.DeepEqual(got, map[string]any{"n": int64(1)}) {
 		t.Errorf("p2 has %v", got)
 	}
 	if err := os.RemoveAll(f.dir); err != nil {
@@ -197,11 +193,11 @@ func TestBroken(t *testing.T) {
 	conn := f.srv.Peel(t, "p3")
 	f.report(conn, "p3", map[string]any{})
 	s := f.follow(f.store(conn, "p3", ""))
-	if err := s.Wait(t.Context()); err != nil || len(s.Get()) != 0 {
-		t.Errorf("a new peel gets empty settings where there is no tree: %v, %v", s.Get(), err)
+	if err := s.Wait(t.Context()); err != nil || s.Get().Len() != 0 {
+		t.Errorf("a new peel gets empty settings where there is no tree: %v, %v", s.Plain(), err)
 	}
-	if err := stores["p1"].Refresh(t.Context()); err != nil || !reflect.DeepEqual(stores["p1"].Get(), map[string]any{"n": int64(2)}) {
-		t.Errorf("p1 has %v: %v", stores["p1"].Get(), err)
+	if err := stores["p1"].Refresh(t.Context()); err != nil || !reflect.DeepEqual(stores["p1"].Plain(), map[string]any{"n": int64(2)}) {
+		t.Errorf("p1 has %v: %v", stores["p1"].Plain(), err)
 	}
 }
 
@@ -236,8 +232,8 @@ func TestNewMaster(t *testing.T) {
 	}
 	f.stop()
 	// A master whose clock was a year ahead has been at work.
-	ahead := content{Serial: time.Now().AddDate(1, 0, 0).UnixNano(), Data: map[string]any{"n": int64(5)}}
-	sealed, err := seal(f.srv.Account, "p", identity.Curve(), ahead)
+	ahead := time.Now().AddDate(1, 0, 0).UnixNano()
+	sealed, err := seal(f.srv.Account, "p", identity.Curve(), ahead, FromPlain(map[string]any{"n": int64(5)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +241,7 @@ func TestNewMaster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := bus.Marshal(envelope{Sealed: sealed, Serial: ahead.Serial, Mark: serialMark(key, "p", ahead.Serial)})
+	value, err := bus.Marshal(envelope{Sealed: sealed, Serial: ahead, Mark: serialMark(key, "p", ahead)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,8 +281,8 @@ func TestSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, s := range map[string]*Store{"running": s, "restarted": f.store(conn["p"], "p", cache)} {
-		if err := s.Refresh(t.Context()); err != nil || s.Get()["word"] != "plaintext-2" {
-			t.Errorf("%s: an older set is taken: %v, %v", name, s.Get(), err)
+		if err := s.Refresh(t.Context()); err != nil || s.Plain()["word"] != "plaintext-2" {
+			t.Errorf("%s: an older set is taken: %v, %v", name, s.Plain(), err)
 		}
 	}
 	cached, err := os.ReadFile(cache)
@@ -297,7 +293,7 @@ func TestSealed(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 || bytes.Contains(cached, []byte("plaintext")) || bytes.Contains(entry.Value, []byte("plaintext")) {
 		t.Errorf("mode %v, %v; the cache or the bucket holds plaintext", info.Mode(), err)
 	}
-	if got := f.store(nil, "p", cache).Get(); got["word"] != "plaintext-2" {
+	if got := f.store(nil, "p", cache).Plain(); got["word"] != "plaintext-2" {
 		t.Errorf("from the cache: %v", got)
 	}
 	for n := range cached {
@@ -305,7 +301,7 @@ func TestSealed(t *testing.T) {
 			if err := os.WriteFile(cache, cached[:n], 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if got := f.store(nil, "p", cache).Get(); len(got) != 0 {
+			if got := f.store(nil, "p", cache).Plain(); len(got) != 0 {
 				t.Fatalf("from %d bytes of the cache: %v", n, got)
 			}
 		}
@@ -315,13 +311,13 @@ func TestSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "p", other.Value); !errors.Is(err, keys.ErrNotForPeel) {
+	if _, _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "p", other.Value); !errors.Is(err, keys.ErrNotForPeel) {
 		t.Errorf("another peel's settings: %v", err)
 	}
-	if _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "q", entry.Value); !errors.Is(err, keys.ErrContext) {
+	if _, _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "q", entry.Value); !errors.Is(err, keys.ErrContext) {
 		t.Errorf("settings for another id: %v", err)
 	}
-	foreign, err := seal(newAccount(t), "p", f.srv.PeelIdentity(t, "p").Curve(), content{Serial: time.Now().AddDate(9, 0, 0).UnixNano(), Data: map[string]any{"evil": true}})
+	foreign, err := seal(newAccount(t), "p", f.srv.PeelIdentity(t, "p").Curve(), time.Now().AddDate(9, 0, 0).UnixNano(), FromPlain(map[string]any{"evil": true}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +325,7 @@ func TestSealed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "p", value); !errors.Is(err, keys.ErrSignature) {
+	if _, _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "p", value); !errors.Is(err, keys.ErrSignature) {
 		t.Errorf("settings of another account: %v", err)
 	}
 	if _, err := conn["q"].Get(t.Context(), bus.BucketSettings, "p"); err == nil {
@@ -359,8 +355,8 @@ func TestNewKey(t *testing.T) {
 		if err != nil {
 			return false
 		}
-		c, err := open(next, f.srv.Account.Public(), "p", e.Value)
-		return err == nil && c.Data["n"] == int64(1)
+		_, data, err := open(next, f.srv.Account.Public(), "p", e.Value)
+		return err == nil && data.Plain()["n"] == int64(1)
 	})
 }
 
@@ -368,12 +364,12 @@ func TestNewKey(t *testing.T) {
 func TestStandby(t *testing.T) {
 	srv := server.StartTest(t)
 	core, index := srv.Core(t), facts.NewIndex()
-	compiled := make(chan map[string]any, 1)
+	compiled := make(chan *Map, 1)
 	service, err := NewService(ServiceOptions{
 		Conn: core, Account: srv.Account, Fleet: index,
 		Curve:    func(id string) (string, bool) { return srv.PeelIdentity(t, id).Curve(), true },
 		Compiler: NewCompiler(CompilerOptions{Dir: writeTree(t, t.TempDir(), map[string]string{"top.zy": "'*': [a]", "a.zy": "n: 1"}), Account: srv.Account}),
-		Compiled: func(_ string, data map[string]any) { compiled <- data },
+		Compiled: func(_ string, data *Map) { compiled <- data },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -385,7 +381,7 @@ func TestStandby(t *testing.T) {
 	var all sync.WaitGroup
 	all.Go(func() { index.Follow(ctx, core) })
 	all.Go(func() { service.Run(ctx) })
-	if data := <-compiled; data["n"] != int64(1) {
+	if data := (<-compiled).Plain(); data["n"] != int64(1) {
 		t.Errorf("compiled %v", data)
 	}
 	if _, err := core.Get(t.Context(), bus.BucketSettings, "p"); !errors.Is(err, bus.ErrNotFound) {

@@ -35,11 +35,12 @@ type Store struct {
 	loaded  chan struct{} // closed when there are settings
 	reading sync.Mutex    // one Refresh at a time
 
-	mu      sync.Mutex
-	content content
-	have    bool
-	hooks   map[int]func(map[string]any)
-	next    int
+	mu     sync.Mutex
+	serial int64
+	data   *Map
+	have   bool
+	hooks  map[int]func(*Map)
+	next   int
 }
 
 // NewStore makes a Store and takes up what is cached. A cache that cannot be used is logged and passed over.
@@ -47,7 +48,7 @@ func NewStore(o StoreOptions) *Store {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{o: o, loaded: make(chan struct{}), hooks: map[int]func(map[string]any){}}
+	s := &Store{o: o, loaded: make(chan struct{}), data: NewMap(0), hooks: map[int]func(*Map){}}
 	if o.CacheFile == "" {
 		return s
 	}
@@ -67,12 +68,12 @@ func NewStore(o StoreOptions) *Store {
 // take opens an entry and makes it the current one if it is newer. It is cached first: what a reader has seen is not
 // forgotten by a crash, so that an older entry cannot come after it.
 func (s *Store) take(data []byte, cache bool) (changed bool, err error) {
-	c, err := open(s.o.Identity, s.o.Account, s.o.ID, data)
+	serial, m, err := open(s.o.Identity, s.o.Account, s.o.ID, data)
 	if err != nil {
 		return false, err
 	}
 	s.mu.Lock()
-	old := s.have && c.Serial <= s.content.Serial
+	old := s.have && serial <= s.serial
 	s.mu.Unlock()
 	if old {
 		return false, nil
@@ -87,26 +88,22 @@ func (s *Store) take(data []byte, cache bool) (changed bool, err error) {
 	if !s.have {
 		close(s.loaded)
 	}
-	s.content, s.have = c, true
+	s.serial, s.data, s.have = serial, m, true
 	return true, nil
 }
 
-// Get returns a copy of the settings, empty if there are none yet.
-func (s *Store) Get() map[string]any {
+// Get returns the settings, empty if there are none yet.
+func (s *Store) Get() *Map {
 	s.mu.Lock()
-	data := s.content.Data
-	s.mu.Unlock()
-	return cloneMap(data)
+	defer s.mu.Unlock()
+	return s.data
 }
 
-// Lookup finds one value by path, "a:b" or "a.b", as facts.Get does. The value is a copy.
-func (s *Store) Lookup(path string) (any, bool) {
-	s.mu.Lock()
-	data := s.content.Data
-	s.mu.Unlock()
-	v, ok := facts.Get(data, path)
-	return clone(v), ok
-}
+// Plain returns the settings without their order, shared: read them only.
+func (s *Store) Plain() map[string]any { return s.Get().Plain() }
+
+// Lookup finds one value by path, "a:b" or "a.b", as facts.Get does. The value is plain data, shared: read it only.
+func (s *Store) Lookup(path string) (any, bool) { return facts.Get(s.Plain(), path) }
 
 // Wait returns when there are settings, from the cache or the bus, or with the context's error.
 func (s *Store) Wait(ctx context.Context) error {
@@ -123,8 +120,8 @@ func (s *Store) Wait(ctx context.Context) error {
 	}
 }
 
-// OnChange calls f with a copy of the settings whenever they have changed, one call at a time, until stop is called.
-func (s *Store) OnChange(f func(map[string]any)) (stop func()) {
+// OnChange calls f with the settings whenever they have changed, one call at a time, until stop is called.
+func (s *Store) OnChange(f func(*Map)) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	id := s.next
@@ -170,7 +167,7 @@ func (s *Store) refresh(ctx context.Context) (changed bool, err error) {
 
 func (s *Store) tell() {
 	s.mu.Lock()
-	hooks := make([]func(map[string]any), 0, len(s.hooks))
+	hooks := make([]func(*Map), 0, len(s.hooks))
 	for _, f := range s.hooks {
 		hooks = append(hooks, f)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,8 +13,9 @@ import (
 
 const (
 	// maxNodes bounds what aliases may expand to, so that a few lines cannot fill the memory.
-	maxNodes  = 1_000_000
-	maxNested = 100
+	maxNodes = 1_000_000
+	// maxNested leaves what is around the settings room below the bus's own bound of 64.
+	maxNested = 50
 )
 
 // document is the text of one rendered file.
@@ -57,7 +59,7 @@ func (d *document) parse() (*yaml.Node, error) {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// reader turns nodes into plain data as Salt's loader does: yes/no/on/off are booleans, dates stay text, a whole number
+// reader turns nodes into data as Salt's loader does: yes/no/on/off are booleans, dates stay text, a whole number
 // with leading zeros is decimal, and a key that is there twice is an error.
 type reader struct {
 	doc     *document
@@ -96,13 +98,7 @@ func (r *reader) value(node *yaml.Node, depth int) (any, error) {
 		if err := r.plainTag(node, "!!map"); err != nil {
 			return nil, err
 		}
-		m := make(map[string]any, len(node.Content)/2)
-		err := r.pairs(node, depth, func(key string, _, value *yaml.Node) error {
-			v, err := r.value(value, depth+1)
-			m[key] = v
-			return err
-		})
-		return m, err
+		return r.mapping(node, depth)
 	}
 	return nil, r.doc.at(node.Line, "unexpected YAML")
 }
@@ -114,55 +110,96 @@ func (r *reader) plainTag(node *yaml.Node, tag string) error {
 	return nil
 }
 
-// pairs calls do for each key of a mapping in order; merged keys (<<) come after the mapping's own.
-func (r *reader) pairs(node *yaml.Node, depth int, do func(key string, keyNode, value *yaml.Node) error) error {
-	return r.mergedPairs(node, map[string]int{}, depth, false, do)
+func (r *reader) mapping(node *yaml.Node, depth int) (*Map, error) {
+	m := NewMap(len(node.Content) / 2)
+	err := r.pairs(node, depth, func(key string, _, value *yaml.Node) error {
+		v, err := r.value(value, depth+1)
+		m.Set(key, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
-func (r *reader) mergedPairs(node *yaml.Node, seen map[string]int, depth int, merged bool, do func(string, *yaml.Node, *yaml.Node) error) error {
-	if depth > maxNested {
-		return r.doc.at(node.Line, "merge keys (<<) nest too deeply")
+// pairs calls do for each key of a mapping in the order that they have in Salt: what is merged in (<<), from the last of
+// several mappings to the first, then the mapping's own. Of keys that are there twice, a merged one gives way: to the
+// mapping's own, and to that of an earlier mapping.
+func (r *reader) pairs(node *yaml.Node, depth int, do func(key string, keyNode, value *yaml.Node) error) error {
+	pairs, err := r.collect(node, depth)
+	if err != nil {
+		return err
 	}
+	for _, p := range pairs {
+		if err := do(p.key.Value, p.key, p.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type keyValue struct{ key, value *yaml.Node }
+
+func (r *reader) collect(node *yaml.Node, depth int) ([]keyValue, error) {
+	if depth > maxNested {
+		return nil, r.doc.at(node.Line, "merge keys (<<) nest too deeply")
+	}
+	own := make([]keyValue, 0, len(node.Content)/2)
+	seen := make(map[string]int, len(node.Content)/2)
 	var sources []*yaml.Node
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := resolve(node.Content[i]), node.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			return r.doc.at(key.Line, "a list or mapping cannot be a key: is it a template expression without quotes?")
+			return nil, r.doc.at(key.Line, "a list or mapping cannot be a key: is it a template expression without quotes?")
 		}
 		if key.Tag == "!!merge" {
 			sources = append(sources, value)
 			continue
 		}
 		if line, twice := seen[key.Value]; twice {
-			if merged {
-				continue
-			}
-			return r.doc.at(key.Line, "%q is there twice, first on line %d", key.Value, line)
+			return nil, r.doc.at(key.Line, "%q is there twice, first on line %d", key.Value, line)
 		}
 		seen[key.Value] = key.Line
-		if err := do(key.Value, key, value); err != nil {
-			return err
-		}
+		own = append(own, keyValue{key, value})
 	}
+	var merged []keyValue
 	for _, value := range sources {
-		list := []*yaml.Node{resolve(value)}
-		if list[0].Kind == yaml.SequenceNode {
-			list = list[0].Content
+		more, err := r.merged(value, seen, depth)
+		if err != nil {
+			return nil, err
 		}
-		for _, source := range list {
-			source = resolve(source)
-			if r.nodes += len(source.Content); r.nodes > maxNodes {
-				return r.doc.at(value.Line, "the file expands to more than %d values", maxNodes)
-			}
-			if source.Kind != yaml.MappingNode {
-				return r.doc.at(value.Line, "a merge key (<<) takes mappings")
-			}
-			if err := r.mergedPairs(source, seen, depth+1, true, do); err != nil {
-				return err
-			}
-		}
+		merged = append(merged, more...)
 	}
-	return nil
+	return append(merged, own...), nil
+}
+
+// merged gives the pairs that one merge key brings in, of keys not seen before.
+func (r *reader) merged(value *yaml.Node, seen map[string]int, depth int) ([]keyValue, error) {
+	list := []*yaml.Node{resolve(value)}
+	if list[0].Kind == yaml.SequenceNode {
+		list = list[0].Content
+	}
+	var out []keyValue
+	for _, source := range list {
+		source = resolve(source)
+		if r.nodes += len(source.Content); r.nodes > maxNodes {
+			return nil, r.doc.at(value.Line, "the file expands to more than %d values", maxNodes)
+		}
+		if source.Kind != yaml.MappingNode {
+			return nil, r.doc.at(value.Line, "a merge key (<<) takes mappings")
+		}
+		pairs, err := r.collect(source, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		pairs = slices.DeleteFunc(pairs, func(p keyValue) bool { _, twice := seen[p.key.Value]; return twice })
+		for _, p := range pairs {
+			seen[p.key.Value] = p.key.Line
+		}
+		out = append(pairs, out...)
+	}
+	return out, nil
 }
 
 func resolve(node *yaml.Node) *yaml.Node {

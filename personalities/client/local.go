@@ -12,6 +12,7 @@ import (
 	"github.com/ptorbus/zester/core/jobs"
 	"github.com/ptorbus/zester/core/modules"
 	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/target"
 )
 
@@ -34,11 +35,11 @@ func (c *localCommand) Run(s *session) error {
 		}
 		c.ID = host
 	}
-	settings, err := readMap(c.Settings)
+	pillar, err := readSettings(c.Settings)
 	if err != nil {
 		return err
 	}
-	env := c.env(s, settings)
+	env := c.env(s, pillar)
 	args, kwargs := parseArgs(c.Args)
 	began := time.Now()
 	value, err := modules.Builtin().Call(s.ctx, env, c.Function, args, kwargs)
@@ -57,7 +58,7 @@ func (c *localCommand) Run(s *session) error {
 	return nil
 }
 
-func (c *localCommand) env(s *session, settings map[string]any) *modules.Env {
+func (c *localCommand) env(s *session, pillar *settings.Map) *modules.Env {
 	collect := func() map[string]any {
 		found, _ := facts.Collect(s.ctx, facts.Options{ID: c.ID, Dir: c.FactsDir, Version: s.version})
 		return found
@@ -69,10 +70,10 @@ func (c *localCommand) env(s *session, settings map[string]any) *modules.Env {
 		Facts:        func() map[string]any { return own },
 		Grains:       func() map[string]any { return facts.Grains(own) },
 		RefreshFacts: func(context.Context) error { own = collect(); return nil },
-		Settings:     func() map[string]any { return settings },
+		Settings:     func() *settings.Map { return pillar },
 		Match: func(text string) (bool, error) {
 			t, err := target.Parse(text)
-			return err == nil && t.Match(target.Peel{ID: c.ID, Facts: own, Settings: settings}), err
+			return err == nil && t.Match(target.Peel{ID: c.ID, Facts: own, Settings: pillar.Plain()}), err
 		},
 		Tree: tree, Open: files.Opener(tree), Engine: render.New(render.Options{Loader: tree}),
 		StateDir: c.StateDir, Version: s.version, Local: true,

@@ -12,6 +12,7 @@ import (
 	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/modules"
 	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/settings"
 )
 
 type renderCommand struct {
@@ -33,7 +34,7 @@ func (c *renderCommand) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	settings, err := readMap(c.Settings)
+	pillar, err := readSettings(c.Settings)
 	if err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (c *renderCommand) Run(s *session) error {
 	}
 	env := &modules.Env{
 		Facts:    func() map[string]any { return facts },
-		Settings: func() map[string]any { return settings },
+		Settings: func() *settings.Map { return pillar },
 		Engine:   render.New(o), Tree: o.Loader, Local: true,
 	}
 	text, err := env.Engine.Render(s.ctx, name, source, modules.TemplateVars(env, extra))
@@ -95,6 +96,18 @@ func readContext(path string) (map[string]any, error) {
 		}
 	}
 	return vars, nil
+}
+
+// readSettings reads a file as a settings file is read; no file is no settings.
+func readSettings(path string) (*settings.Map, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return settings.Parse(path, data)
 }
 
 // readMap reads a file of variables; no file is no variables.

@@ -16,8 +16,8 @@ func (m *master) newSettings() (*settings.Service, error) {
 	return settings.NewService(settings.ServiceOptions{
 		Conn: m.conn, Account: m.account, Fleet: m.index, Curve: m.directory.Curve, Log: m.log, Metrics: m.metrics,
 		Compiler: settings.NewCompiler(settings.CompilerOptions{Dir: dir, Account: m.account, Groups: m.Groups}),
-		Compiled: func(id string, data map[string]any) {
-			if err := m.index.PutSettings(id, data); err != nil {
+		Compiled: func(id string, data *settings.Map) {
+			if err := m.index.PutSettings(id, data.Plain()); err != nil {
 				m.log.Warn("a peel's settings cannot be used for targets", "peel", id, "error", err)
 			}
 		},

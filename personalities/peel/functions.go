@@ -59,7 +59,7 @@ func (p *peel) refreshFacts(ctx context.Context) error {
 
 // query reads the basket within the peel's scope, if its settings name one.
 func (p *peel) query(ctx context.Context, target, function string, live bool) ([]map[string]any, error) {
-	scope, _ := p.settings.Get()["basket_scope"].(string)
+	scope, _ := p.settings.Plain()["basket_scope"].(string)
 	entries, err := p.reader.Get(ctx, basket.Query{Target: target, Function: function, Scope: scope, Live: live})
 	if err != nil {
 		return nil, err
@@ -78,5 +78,5 @@ func (p *peel) match(text string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return t.Match(target.Peel{ID: p.ID, Facts: p.facts.Facts(), Settings: p.settings.Get()}), nil
+	return t.Match(target.Peel{ID: p.ID, Facts: p.facts.Facts(), Settings: p.settings.Plain()}), nil
 }

@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 
 	"github.com/ptorbus/zester/core/basket"
-	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/settings"
 )
 
@@ -15,13 +14,13 @@ func (p *peel) furnishSettings(own []basket.Function) {
 		Conn: p.conn, ID: p.ID, Identity: p.identity, Account: p.account,
 		CacheFile: filepath.Join(p.StateDir, "settings.sealed"), Log: p.Log,
 	})
-	share := func(data map[string]any) {
-		asked, err := basket.Parse("basket_functions", data["basket_functions"])
+	share := func(data *settings.Map) {
+		asked, err := basket.Parse("basket_functions", data.Plain()["basket_functions"])
 		if err != nil {
 			p.Log.Warn("the settings' basket functions are not shared", "error", err)
 		}
 		p.basket.Configure(basket.Merge(asked, own))
 	}
 	p.settings.OnChange(share)
-	share(bus.Plain(p.settings.Get()).(map[string]any))
+	share(p.settings.Get())
 }
