@@ -3,6 +3,7 @@ package render
 import (
 	"container/list"
 	"context"
+	"io/fs"
 	"sync"
 )
 
@@ -34,6 +35,15 @@ type Keyed interface {
 // not exist is an error matching fs.ErrNotExist.
 type Loader interface {
 	Load(ctx context.Context, path string) ([]byte, error)
+}
+
+// FromFS is the Loader of a file system, such as os.DirFS of a directory.
+func FromFS(tree fs.FS) Loader { return fsLoader{tree} }
+
+type fsLoader struct{ tree fs.FS }
+
+func (l fsLoader) Load(_ context.Context, path string) ([]byte, error) {
+	return fs.ReadFile(l.tree, path)
 }
 
 // Undefined says what a template may do with a name that is not defined.

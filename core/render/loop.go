@@ -15,11 +15,12 @@ type forStmt struct {
 }
 
 func (s *forStmt) exec(f *frame) signal {
-	s.loop(f, s.iter.eval(f), 0)
-	return goOn
+	return s.loop(f, s.iter.eval(f), 0)
 }
 
-func (s *forStmt) loop(f *frame, v any, depth int) {
+// loop runs the body for each element of v. What it returns comes from the else
+// part, whose break and continue belong to the loop around this one.
+func (s *forStmt) loop(f *frame, v any, depth int) signal {
 	f.r.pos = s.iterPos
 	it := iterOf(v)
 	if it == nil {
@@ -60,7 +61,7 @@ func (s *forStmt) loop(f *frame, v any, depth int) {
 			if !ran {
 				break // an else of a loop left early still runs, as in Jinja2
 			}
-			return
+			return goOn
 		case goOn:
 			ran = true
 			continue
@@ -70,8 +71,9 @@ func (s *forStmt) loop(f *frame, v any, depth int) {
 		break
 	}
 	if !ran && s.else_ != nil {
-		f.child(s.elseScope).run(s.else_)
+		return f.child(s.elseScope).run(s.else_)
 	}
+	return goOn
 }
 
 // filtered passes on the elements for which the loop's condition holds.

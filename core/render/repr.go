@@ -148,6 +148,9 @@ func appendObject(b []byte, v any, depth int, in *enclosing) []byte {
 		}
 		return fmt.Appendf(b, "<%s>", v.name)
 	case *macroValue:
+		if v.def.name == "caller" {
+			return append(b, "<Macro anonymous>"...)
+		}
 		return fmt.Appendf(b, "<Macro %s>", repr(v.def.name))
 	case *loopValue:
 		return fmt.Appendf(b, "<LoopContext %d/%d>", v.index, v.length())
