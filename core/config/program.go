@@ -86,6 +86,7 @@ func Parse(program Program, dst any, args, environ []string, stdio Stdio) (*Invo
 	if err != nil {
 		return nil, err
 	}
+	args = flagsFirst(parser.Model.Node, args)
 	trace, err := kong.Trace(parser, args)
 	if err == nil {
 		err = trace.Error
