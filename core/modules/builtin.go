@@ -34,6 +34,7 @@ func NewRegistry() *Registry {
 	registerFileQueries(r)
 	registerSys(r)
 	registerState(r)
+	registerLint(r)
 	return r
 }
 
