@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -72,6 +73,7 @@ func dispatch(ctx context.Context, args, environ []string, stdio config.Stdio) i
 			return p.run(ctx, config.Program{Name: name, Description: p.summary, Version: version}, rest, environ, stdio)
 		}
 	}
+	rest = asFlags(rest)
 	if len(rest) > 0 {
 		for _, p := range personalities() {
 			if p.name == rest[0] {
@@ -80,14 +82,42 @@ func dispatch(ctx context.Context, args, environ []string, stdio config.Stdio) i
 			}
 		}
 	}
-	var also []string
-	for _, p := range personalities() {
-		also = append(also, p.name)
-	}
-	program := config.Program{
-		Name: "zester", Version: version,
-		Description: "Run functions on a fleet, keep its hosts in a declared state, share data between them.\n\n" +
-			"Other programs in this binary: " + strings.Join(also, ", ") + " (zester NAME --help).",
-	}
+	program := config.Program{Name: "zester", Usage: usage, Description: description, Notes: programs(), Version: version}
 	return client.Run(ctx, program, rest, environ, stdio)
+}
+
+// asFlags reads "zester help [COMMAND]" and "zester version" as what they mean.
+func asFlags(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(args[1:], "--help")
+	case len(args) == 1 && args[0] == "version":
+		return []string{"--version"}
+	}
+	return args
+}
+
+const usage = `zester TARGET MODULE.FUNCTION [ARG | KEY=VALUE]... [flags]
+       zester COMMAND [ARG]... [flags]`
+
+const description = `Run functions on a fleet, keep its hosts in a declared state, share data between them.
+
+  zester '*' test.ping                            everyone
+  zester 'web-* and G@os:debian' cmd.run uptime   by id and by fact
+  zester lb-01 state.apply haproxy test=True      what a state would change
+  zester basket get role:web network.ip_addrs     what web servers share
+  zester enroll approve --all                     let new peels in
+
+Targets are globs of ids, L@a,b lists, E@ regular expressions, G@fact:glob (or fact:glob),
+P@fact:regexp, I@setting:glob, S@cidr and N@group, with and, or, not and parentheses. A peel
+that has the name of a command is L@name.`
+
+// programs lists the other personalities for the end of --help.
+func programs() string {
+	var b strings.Builder
+	b.WriteString("Other programs in this binary (zester NAME --help):")
+	for _, p := range personalities() {
+		fmt.Fprintf(&b, "\n  %-16s %s", p.name, p.summary)
+	}
+	return b.String()
 }

@@ -19,8 +19,12 @@ var ErrDone = errors.New("config: help or version printed")
 type Program struct {
 	// Name is the program as its user types it, e.g. "zester-master" or "zester master".
 	Name string
-	// Description is the sentence under the usage line of --help.
+	// Usage replaces the usage line of --help, where the line made from the flags says less than it should.
+	Usage string
+	// Description is the text under the usage line of --help, printed as it is.
 	Description string
+	// Notes are the last lines of --help, printed as they are.
+	Notes string
 	// Version is what --version prints after the name.
 	Version string
 	// Files are the places a configuration file may be; the first that exists is read and the others are not. A leading
@@ -149,7 +153,6 @@ func newParser(program Program, dst any, builtin *builtinFlags, stdio Stdio) (*k
 		kong.Description(program.Description),
 		kong.Writers(writer(stdio.Out), writer(stdio.Err)),
 		kong.Exit(func(int) {}), // only main exits
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Vars(program.Vars),
 		kong.Vars{"config_files": strings.Join(program.Files, " or ")},
 		kong.Embed(builtin),
@@ -180,10 +183,10 @@ func answer(program Program, parser *kong.Kong, trace *kong.Context, builtin *bu
 			// A default command nobody named would hide the overview of all commands.
 			return step.Command != nil && step.Command.Tag.Default != "" && !slices.Contains(trace.Args, step.Command.Name)
 		})
-		if err := trace.PrintUsage(false); err != nil {
+		if err := printHelp(program, parser, trace, writer(stdio.Out)); err != nil {
 			return true, fmt.Errorf("print help: %w", err)
 		}
-		return true, errors.Join(printSettingsHelp(program, parser, trace, writer(stdio.Out)), ErrDone)
+		return true, ErrDone
 	}
 	if flagGiven(trace, "version") {
 		if _, err := fmt.Fprintf(writer(stdio.Out), "%s %s\n", program.Name, program.Version); err != nil {

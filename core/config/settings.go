@@ -101,34 +101,3 @@ func sortedKeys(settings map[string]setting) []string {
 	slices.Sort(keys)
 	return keys
 }
-
-// printSettingsHelp ends a program's help with what the flags' own lines do not say.
-func printSettingsHelp(program Program, parser *kong.Kong, trace *kong.Context, out io.Writer) error {
-	if trace.Selected() != nil {
-		return nil
-	}
-	var example string
-	for _, flag := range parser.Model.Flags {
-		if !slices.Contains(builtinNames, flag.Name) && flag.Tag.Get("config") != "-" && !flag.Hidden {
-			example = flag.Name
-			break
-		}
-	}
-	if example == "" {
-		return nil
-	}
-	names := setting{key: keyOf(example)}
-	text := fmt.Sprintf("\nEach flag can be a variable too: --%s is %s.", example, names.variable())
-	if len(program.Files) > 0 {
-		text = fmt.Sprintf("\nEach flag can be a key of the configuration file or a variable too: --%s is %q or %s.", example, names.key, names.variable())
-	}
-	var keys []string
-	for key := range blocks(reflect.ValueOf(parser.Model.Target.Addr().Interface()).Elem()) {
-		keys = append(keys, key)
-	}
-	if slices.Sort(keys); len(keys) > 0 {
-		text += "\nKeys for the file only: " + strings.Join(keys, ", ") + "."
-	}
-	_, err := fmt.Fprintln(out, text)
-	return err
-}
