@@ -13,6 +13,8 @@ const (
 	AllAcks    = "zester.job.*.ack.*"
 	AllReturns = "zester.job.*.return.*"
 	AllEvents  = "zester.event.*.>"
+	// AllJobChanges says of each job whose record an order has changed that it must be read again.
+	AllJobChanges = "zester.job.*.changed"
 	// AllSubmissions carries job requests; the last token is the operator, which NATS fixes.
 	AllSubmissions = "zester.submit.*"
 	// AllAsks carries peels' questions to the masters: the asking peel, then the question.
@@ -43,6 +45,18 @@ func JobAll(jid string) string { return "zester.job." + jid + ".>" }
 
 // JobNotes is where a master tells a job's submitter whom it addressed, or why it refused.
 func JobNotes(jid string) string { return "zester.job." + jid + ".note" }
+
+// JobChanged is where a master says that a job's record is another now: cancelled, say.
+func JobChanged(jid string) string { return "zester.job." + jid + ".changed" }
+
+// ChangedJob is the job id of a JobChanged subject; empty for any other.
+func ChangedJob(subject string) string {
+	p := strings.Split(subject, ".")
+	if len(p) != 4 || p[0] != "zester" || p[1] != "job" || p[3] != "changed" {
+		return ""
+	}
+	return p[2]
+}
 
 // Ack is where a peel says that it has taken a job.
 func Ack(jid, peel string) string { return "zester.job." + jid + ".ack." + Token(peel) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -20,9 +21,14 @@ const ackAfter = 50 * time.Millisecond
 type task struct {
 	cmd     keys.Command
 	ctx     context.Context
-	cancel  context.CancelFunc
+	cancel  context.CancelCauseFunc
 	started time.Time // zero until it starts
+	claimed atomic.Bool
 }
+
+// claim says whether the task is the caller's to bring to its return: of its turn and the end of
+// its time, the first counts.
+func (t *task) claim() bool { return t.claimed.CompareAndSwap(false, true) }
 
 // take handles one message on the command subject. They come one at a time, and so the order of
 // mutating jobs is that of their arrival. Nothing in a message counts before its signature is
@@ -38,12 +44,13 @@ func (r *running) take(m bus.Msg) {
 	if err == nil {
 		err = CheckID(cmd.JID)
 	}
-	if err == nil && cmd.Kind != keys.Run {
-		err = fmt.Errorf("%w: this peel's version knows no command %q", keys.ErrMalformed, cmd.Kind)
-	}
 	if err != nil {
 		r.meters.refused(refusalKind(err))
 		r.refusal.warn(r.Log, "a command is refused", "error", err, "bytes", len(m.Data))
+		return
+	}
+	if cmd.Kind == keys.Cancel {
+		r.cancel(cmd)
 		return
 	}
 	switch r.journal.state(cmd.JID) {
@@ -74,15 +81,17 @@ func refusalKind(err error) string {
 func (r *running) begin(cmd keys.Command, now time.Time) {
 	mutates := r.mutates(cmd)
 	t := &task{cmd: cmd}
-	if err := r.journal.begin(cmd.JID, cmd.Function, cmd.Expires, mutates); err != nil {
+	if err := r.journal.begin(cmd.JID, cmd.Function, cmd.Last(), mutates); err != nil {
 		r.Log.Error("a job is refused: it cannot be recorded", "job", cmd.JID, "function", cmd.Function, "error", err)
 		r.outbox.unrecorded(r.returnOf(t, outcome{reason: ReasonNotRecorded, retcode: 1,
 			err: fmt.Errorf("not started: the peel cannot record the job on its disk: %w", err)}))
 		return
 	}
 	// The peel's clock need not agree with the master's: only the difference of the master's own times counts.
-	t.ctx, t.cancel = context.WithDeadlineCause(r.base, now.Add(cmd.Expires.Sub(cmd.Issued)), errTimeUp)
-	r.tasks.Add(1)
+	timed, stop := context.WithDeadlineCause(r.base, now.Add(cmd.Expires.Sub(cmd.Issued)), errTimeUp)
+	ctx, cancel := context.WithCancelCause(timed)
+	t.ctx, t.cancel = ctx, func(cause error) { cancel(cause); stop() }
+	r.add(t)
 	if !r.enqueue(t, mutates) {
 		r.meters.busy.Inc()
 		r.settle(t, outcome{reason: ReasonBusy, retcode: 1,
@@ -97,6 +106,7 @@ func (r *running) enqueue(t *task, mutates bool) bool {
 		select {
 		case r.mutate <- t:
 			r.ack(t.cmd.JID)
+			context.AfterFunc(t.ctx, func() { r.perform(t) }) // it need not wait for its turn to say that it will have none
 			return true
 		default:
 			return false
@@ -153,8 +163,18 @@ func (r *running) ack(jid string) {
 	}
 }
 
+func (r *running) add(t *task) {
+	r.tasks.Add(1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.active[t.cmd.JID] = t
+}
+
 func (r *running) done(t *task) {
-	t.cancel()
+	t.cancel(nil)
+	r.mu.Lock()
+	delete(r.active, t.cmd.JID)
+	r.mu.Unlock()
 	r.tasks.Done()
 }
 

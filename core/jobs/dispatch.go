@@ -37,6 +37,9 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 		}
 		targets = silent
 	}
+	if r.CancelledBy != "" {
+		return firstLook, nil // which says it to the peels
+	}
 	start := time.Now()
 	if err := d.command(ctx, w, r, targets); err != nil {
 		return 0, err
@@ -61,6 +64,10 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 		if !d.acked(job, id) && d.connected(id) {
 			unheard = append(unheard, id)
 		}
+	}
+	if r.CancelledBy != "" {
+		_, err := d.cancelOn(ctx, r, silent)
+		return pause(r, w.Attempt), err
 	}
 	if len(unheard) > 0 && time.Now().Before(r.Deadline) {
 		if err := d.command(ctx, w, r, unheard); err != nil {
@@ -106,20 +113,25 @@ func (d *dispatching) command(ctx context.Context, w bus.Work, r *Record, target
 	if !now.Before(r.Deadline) {
 		return nil
 	}
-	signed, err := d.Account.SignCommand(keys.Command{
+	return d.send(ctx, &w, keys.Command{
 		JID: r.JID, Kind: keys.Run, Function: r.Function, Args: r.Args, Kwargs: r.Kwargs, Operator: r.Operator,
-		Issued: now, Expires: r.Deadline,
+		Issued: now, Expires: r.Deadline, Until: r.Until,
 	}, targets)
+}
+
+// send signs a command once for these targets and sends it to each, keeping the work meanwhile.
+func (d *dispatching) send(ctx context.Context, w *bus.Work, cmd keys.Command, targets []string) error {
+	signed, err := d.Account.SignCommand(cmd, targets)
 	if err != nil {
 		return err
 	}
-	held := now
+	held := time.Now()
 	for i, id := range targets {
 		if i%256 == 255 {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if time.Since(held) > d.AckWait/4 {
+			if w != nil && time.Since(held) > d.AckWait/4 {
 				held = time.Now()
 				w.Busy() // best effort: at worst another master sends the same commands
 			}

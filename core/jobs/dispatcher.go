@@ -77,6 +77,10 @@ type liveJob struct {
 	acked  map[string]bool // guarded by dispatching.mu
 }
 
+func newLiveJob(r *Record, rev uint64) *liveJob {
+	return &liveJob{record: r, rev: rev, acked: map[string]bool{}}
+}
+
 // Run takes jobs until the context ends.
 func (d Dispatcher) Run(ctx context.Context) error {
 	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}}
@@ -96,6 +100,11 @@ func (d Dispatcher) Run(ctx context.Context) error {
 		return err
 	}
 	defer sub.Stop()
+	stopOrders, err := run.serveOrders()
+	if err != nil {
+		return err
+	}
+	defer stopOrders()
 	go run.forgetting(ctx)
 	queue := bus.Queue{Stream: bus.StreamSubmissions, Durable: workQueue, AckWait: run.AckWait, Workers: run.Workers}
 	for {
@@ -213,6 +222,12 @@ func (d *dispatching) forget(jid string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.live, jid)
+}
+
+func (d *dispatching) forgetAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.live)
 }
 
 func (d *dispatching) open() int {

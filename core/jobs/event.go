@@ -17,27 +17,32 @@ type Addressed struct {
 // Refused says that the masters have refused the request, and why.
 type Refused struct{ Reason string }
 
+// Cancelled says that an operator has ended the job before its time.
+type Cancelled struct{ By string }
+
 // Acked says that a peel has taken the job.
 type Acked struct{ Peel string }
 
 func (Queued) event()    {}
 func (Addressed) event() {}
 func (Refused) event()   {}
+func (Cancelled) event() {}
 func (Acked) event()     {}
 func (Return) event()    {}
 
 // Summary is what became of a job, as far as its follower knows.
 type Summary struct {
-	JID      string
-	Targets  []string
-	Offline  []string
-	Missing  []string
-	Returned int      // of Targets
-	Failed   []string // of those that returned, in the order they did
-	Silent   []Silent // of Targets, those that did not return
-	Queued   bool     // no master has taken it
-	Refused  string   // why it was refused
-	Err      error    // the bus failed, or the follower's context ended
+	JID       string
+	Targets   []string
+	Offline   []string
+	Missing   []string
+	Returned  int      // of Targets
+	Failed    []string // of those that returned, in the order they did
+	Silent    []Silent // of Targets, those that did not return
+	Queued    bool     // no master has taken it
+	Refused   string   // why it was refused
+	Cancelled string   // by whom it was cancelled
+	Err       error    // the bus failed, or the follower's context ended
 }
 
 // Silent is a target that has not returned.

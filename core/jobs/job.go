@@ -30,6 +30,7 @@ type Job struct {
 	again  chan struct{} // connected anew: something may have been missed
 
 	addressed bool
+	reread    bool            // the record has changed since it was read
 	waiting   map[string]bool // targets that have not returned
 	acked     map[string]bool
 	summary   Summary
@@ -163,6 +164,11 @@ func (j *Job) message(m bus.Msg) {
 		j.note(m.Data)
 		return
 	}
+	if m.Subject == bus.JobChanged(j.ID) {
+		j.reread = true
+		j.catchUp()
+		return
+	}
 	_, kind, peel, ok := bus.ParseJobSubject(m.Subject)
 	if !ok {
 		return
@@ -245,7 +251,7 @@ func (j *Job) catchUp() error {
 }
 
 func (j *Job) readRecord(ctx context.Context) error {
-	if j.addressed {
+	if j.addressed && !j.reread {
 		return nil
 	}
 	record, _, err := LoadRecord(ctx, j.client.Conn, j.ID)
@@ -260,8 +266,13 @@ func (j *Job) readRecord(ctx context.Context) error {
 		return err
 	case record.State == StateRefused:
 		j.refuse(record.Error)
-	default:
+	case !j.addressed:
 		j.address(record.Targets, record.Offline, record.Missing)
+	}
+	j.reread = false
+	if by := record.CancelledBy; by != "" && j.summary.Cancelled == "" {
+		j.summary.Cancelled = by
+		j.emit(Cancelled{by})
 	}
 	return nil
 }

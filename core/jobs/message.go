@@ -119,6 +119,7 @@ const (
 	ReasonBusy        Reason = "busy"        // the peel's queue was full: it never started
 	ReasonTimeout     Reason = "timeout"     // the job's time was up, before it started or while it ran
 	ReasonInterrupted Reason = "interrupted" // the peel stopped or crashed while it ran; it is not run again
+	ReasonCancelled   Reason = "cancelled"   // an operator cancelled the job, before it started or while it ran
 	ReasonPanic       Reason = "panic"       // a fault in the function itself
 	ReasonNotRecorded Reason = "unrecorded"  // the peel could not write its journal: it never started
 )

@@ -69,6 +69,10 @@ func (m dispatcherMeters) requests(verdict string) *metrics.Counter {
 	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_job_requests_total{verdict=%q}", verdict))
 }
 
+func (m dispatcherMeters) orders(o Order) *metrics.Counter {
+	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_job_orders_total{order=%q}", string(o)))
+}
+
 func (m dispatcherMeters) closed(complete bool) *metrics.Counter {
 	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_jobs_closed_total{complete=%q}", fmt.Sprint(complete)))
 }

@@ -41,7 +41,7 @@ func (d *dispatching) openJob(ctx context.Context, w bus.Work, req Request, oper
 	d.meters.requests("accepted").Inc()
 	d.Log.Info("job", "job", record.JID, "operator", operator, "target", clip(record.Target, 200), "function", record.Function,
 		"targets", len(record.Targets), "offline", len(record.Offline), "missing", len(record.Missing), "comment", record.Comment)
-	return &liveJob{record: record, rev: rev, acked: map[string]bool{}}, nil
+	return newLiveJob(record, rev), nil
 }
 
 // load takes over what another master, or this one before a restart, has begun.
@@ -58,7 +58,7 @@ func (d *dispatching) load(ctx context.Context, jid, operator string) (*liveJob,
 	}
 	d.meters.takeovers.Inc()
 	d.Log.Info("taking over a job", "job", jid, "operator", operator, "function", record.Function)
-	return &liveJob{record: record, rev: rev, acked: map[string]bool{}}, nil
+	return newLiveJob(record, rev), nil
 }
 
 // newRecord decides what a request comes to: whom to address, or why not. An error means that
@@ -86,6 +86,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 		return refuse(fmt.Errorf("no master took the job within its time of %s: run it again", req.Timeout))
 	}
 	r.Created, r.Deadline = now.Add(-age), r.Deadline.Add(-age)
+	r.Until = r.Deadline
 	ids, missing, err := d.resolve(ctx, req.Target)
 	switch {
 	case ctx.Err() != nil: // whatever it says then

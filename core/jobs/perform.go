@@ -26,6 +26,9 @@ type outcome struct {
 
 // perform runs a job to its return.
 func (r *running) perform(t *task) {
+	if !t.claim() {
+		return
+	}
 	defer r.done(t)
 	if t.ctx.Err() != nil {
 		r.settle(t, r.neverStarted(t))
@@ -39,7 +42,11 @@ func (r *running) perform(t *task) {
 }
 
 func (r *running) neverStarted(t *task) outcome {
-	if errors.Is(context.Cause(t.ctx), errStopping) {
+	var by *cancelled
+	switch cause := context.Cause(t.ctx); {
+	case errors.As(cause, &by):
+		return outcome{reason: ReasonCancelled, retcode: 1, err: fmt.Errorf("not started: %w", by)}
+	case errors.Is(cause, errStopping):
 		return outcome{reason: ReasonInterrupted, retcode: 1, err: errors.New("not started: the peel stopped while the job was waiting for its turn")}
 	}
 	return outcome{reason: ReasonTimeout, retcode: 1, err: errors.New("not started: the job's time was up before its turn came")}
@@ -57,7 +64,10 @@ func (r *running) execute(t *task) (o outcome) {
 	if o.err == nil || t.ctx.Err() == nil {
 		return o
 	}
+	var by *cancelled
 	switch cause := context.Cause(t.ctx); {
+	case errors.As(cause, &by):
+		o.reason, o.err = ReasonCancelled, fmt.Errorf("%w: %w", by, o.err)
 	case errors.Is(cause, errTimeUp):
 		o.reason, o.err = ReasonTimeout, fmt.Errorf("stopped when the job's time was up: %w", o.err)
 	case errors.Is(cause, errStopping):

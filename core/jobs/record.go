@@ -38,6 +38,12 @@ type Record struct {
 	Error    string         `msgpack:"error"`
 	Closed   time.Time      `msgpack:"closed"`
 	Returned int            `msgpack:"returned"` // of Targets, when it was closed
+	// Until is the Deadline as it was at first; peels remember the job at least that long.
+	Until time.Time `msgpack:"until"`
+
+	// CancelledBy is the operator who ended the job before its time; empty if nobody has.
+	CancelledBy string    `msgpack:"cancelled_by"`
+	Cancelled   time.Time `msgpack:"cancelled"`
 
 	// Targets were connected and are waited for; Offline matched too; Missing were named in
 	// full but are unknown.

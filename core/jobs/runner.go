@@ -63,6 +63,9 @@ type running struct {
 	reads   chan struct{} // a slot for each reading function that may run
 	waiting chan struct{} // a slot for each that may wait or run
 
+	mu     sync.Mutex
+	active map[string]*task // that have not come to their returns
+
 	gate   sync.RWMutex // held for reading while a command is taken
 	closed bool
 }
@@ -128,6 +131,7 @@ func (r *running) prepare() error {
 	r.reads = make(chan struct{}, r.Concurrent)
 	r.waiting = make(chan struct{}, r.Concurrent+r.Queue)
 	r.mutate = make(chan *task, r.Queue)
+	r.active = map[string]*task{}
 	r.refusal = quietLog{every: 10 * time.Second}
 	if r.Verifier == nil {
 		v, err := keys.NewVerifier(r.AccountPublic)

@@ -81,6 +81,7 @@ func TestNothingUnsignedRuns(t *testing.T) {
 	expired.Issued, expired.Expires = expired.Issued.Add(-time.Hour), expired.Issued.Add(-time.Minute)
 	early.Issued, early.Expires = early.Issued.Add(time.Hour), early.Issued.Add(2*time.Hour)
 	badID.JID = "*.return.web-02"
+	cancel.JID = "*"
 	cancel.Kind = keys.Cancel
 	for _, data := range [][]byte{
 		nil, []byte("run"), bytes.Repeat([]byte{1}, 500), good[:len(good)-1], tampered,

@@ -25,12 +25,23 @@ const (
 type Command struct {
 	JID      string         `msgpack:"jid"`
 	Kind     CommandKind    `msgpack:"kind"`
-	Function string         `msgpack:"function"` // module.function; empty for Cancel
+	Function string         `msgpack:"function"` // module.function
 	Args     []any          `msgpack:"args"`
 	Kwargs   map[string]any `msgpack:"kwargs"` // test=True is one of them
 	Operator string         `msgpack:"operator"`
 	Issued   time.Time      `msgpack:"issued"`
 	Expires  time.Time      `msgpack:"expires"` // no peel begins it later
+	// Until is how long commands of this job may come, each with an end of its own; a peel
+	// remembers the job at least until then. Zero means Expires.
+	Until time.Time `msgpack:"until"`
+}
+
+// Last is when the last command of the job will have expired.
+func (c *Command) Last() time.Time {
+	if c.Until.After(c.Expires) {
+		return c.Until
+	}
+	return c.Expires
 }
 
 func (c Command) check() error {
@@ -83,7 +94,7 @@ func (a *Account) SignCommand(cmd Command, targets []string) (*Signed, error) {
 	if len(targets) == 0 || len(targets) > math.MaxInt32 {
 		return nil, fmt.Errorf("sign a command: %d targets", len(targets))
 	}
-	cmd.Issued, cmd.Expires = cmd.Issued.UTC(), cmd.Expires.UTC()
+	cmd.Issued, cmd.Expires, cmd.Until = cmd.Issued.UTC(), cmd.Expires.UTC(), cmd.Until.UTC()
 	payload, err := bus.Marshal(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("sign a command: %w", err)

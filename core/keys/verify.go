@@ -98,7 +98,7 @@ func decodeCommand(payload []byte, now time.Time) (Command, error) {
 	for k, a := range cmd.Kwargs {
 		cmd.Kwargs[k] = bus.Plain(a)
 	}
-	cmd.Issued, cmd.Expires = cmd.Issued.UTC(), cmd.Expires.UTC()
+	cmd.Issued, cmd.Expires, cmd.Until = cmd.Issued.UTC(), cmd.Expires.UTC(), cmd.Until.UTC()
 	if late := now.Sub(cmd.Expires); late > ClockSkew {
 		return Command{}, fmt.Errorf("%w, %s ago", ErrExpired, late.Round(time.Second))
 	}

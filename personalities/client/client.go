@@ -30,6 +30,7 @@ type commandLine struct {
 	LogFormat   string `default:"text" help:"json or text."`
 
 	Job      jobCommand      `cmd:"" name:"run" default:"withargs" help:"Run a function on the peels a target names: zester TARGET MODULE.FUNCTION [ARG|KEY=VALUE]..."`
+	Jobs     jobCommands     `cmd:"" name:"job" help:"Look at jobs and steer them."`
 	Enroll   enrollCommands  `cmd:"" help:"Look after enrollment."`
 	Basket   basketCommands  `cmd:"" help:"Read what peels share."`
 	Peels    peelsCommand    `cmd:"" help:"List peels and their connections."`

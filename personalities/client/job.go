@@ -16,6 +16,7 @@ type jobCommand struct {
 	Args     []string      `arg:"" optional:"" help:"Arguments, by position or KEY=VALUE. Write -- before one that begins with a dash."`
 	Timeout  time.Duration `short:"t" default:"1m" help:"How long to wait for the peels."`
 	Comment  string        `help:"Kept with the job."`
+	Async    bool          `help:"Print the job id and do not wait."`
 	Verbose  bool          `short:"v" help:"Print the job id first."`
 }
 
@@ -31,6 +32,9 @@ func (c *jobCommand) Run(s *session) error {
 	})
 	if err != nil {
 		return err
+	}
+	if c.Async {
+		return s.print.answer(map[string]any{"jid": job.ID}, func() { fmt.Fprintln(s.stdio.Out, job.ID) })
 	}
 	if c.Verbose {
 		fmt.Fprintf(s.stdio.Err, "job %s\n", job.ID)
@@ -56,6 +60,8 @@ func (s *session) event(c *jobCommand, job *jobs.Job, e jobs.Event) {
 		for _, id := range e.Offline {
 			s.print.problem(id, "not connected")
 		}
+	case jobs.Cancelled:
+		fmt.Fprintf(s.stdio.Err, "job %s is cancelled by %s\n", job.ID, e.By)
 	case jobs.Return:
 		s.print.result(e)
 	}
@@ -65,7 +71,7 @@ func (s *session) event(c *jobCommand, job *jobs.Job, e jobs.Event) {
 func (s *session) conclude(c *jobCommand, sum *jobs.Summary) error {
 	switch {
 	case errors.Is(sum.Err, s.ctx.Err()) && s.ctx.Err() != nil:
-		fmt.Fprintf(s.stdio.Err, "zester: stopped watching; job %s goes on\n", sum.JID)
+		fmt.Fprintf(s.stdio.Err, "zester: stopped watching; job %s goes on: see it with \"zester job follow %s\", end it with \"zester job kill %s\"\n", sum.JID, sum.JID, sum.JID)
 		return config.Exit(jobs.ExitError)
 	case sum.Err != nil:
 		return sum.Err
