@@ -102,6 +102,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
+var quoted = regexp.MustCompile(`\n .*`)
+
 var pid = regexp.MustCompile(`"pid":\d+`)
 
 // apply calls a function as a command line would and prints its report, or does to the root what a shell line does.
@@ -136,7 +138,8 @@ func apply(t *testing.T, env *modules.Env, root, line string) string {
 	if failure, ok := err.(*modules.Failure); ok {
 		value, text = failure.Value, fmt.Sprintf("failure %d: %s\n", failure.Code, failure.Msg)
 	} else if err != nil {
-		return strings.ReplaceAll("error: "+err.Error()+"\n", root, "$ROOT")
+		// What the renderer quotes of a template is tested there.
+		return strings.ReplaceAll("error: "+quoted.ReplaceAllString(err.Error(), "")+"\n", root, "$ROOT")
 	}
 	report, ok := value.(map[string]any)
 	if !ok || report["states"] == nil {

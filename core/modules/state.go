@@ -223,7 +223,7 @@ func applyMods(ctx context.Context, env *Env, args Args) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return applyPlan(ctx, plan)
+	return applyPlan(ctx, env, plan)
 }
 
 func applyID(ctx context.Context, env *Env, args Args) (any, error) {
@@ -234,7 +234,7 @@ func applyID(ctx context.Context, env *Env, args Args) (any, error) {
 	if plan, err = plan.Only(args.Text("id")); err != nil {
 		return nil, err
 	}
-	return applyPlan(ctx, plan)
+	return applyPlan(ctx, env, plan)
 }
 
 func applySingle(ctx context.Context, env *Env, args Args) (any, error) {
@@ -248,13 +248,20 @@ func applySingle(ctx context.Context, env *Env, args Args) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return applyPlan(ctx, plan)
+	return applyPlan(ctx, env, plan)
 }
 
+// maxReport keeps a report that goes over the bus within what a job can return, 1 MiB with its wrapping.
+const maxReport = 900 << 10
+
 // applyPlan runs a plan and returns its report, in a *Failure if any state failed.
-func applyPlan(ctx context.Context, plan *states.Plan) (any, error) {
+func applyPlan(ctx context.Context, env *Env, plan *states.Plan) (any, error) {
 	report := plan.Run(ctx)
-	data := report.Data()
+	limit := maxReport
+	if env.Local {
+		limit = 0
+	}
+	data := report.Fit(limit)
 	if !report.Failed() {
 		return data, nil
 	}

@@ -67,6 +67,8 @@ func (r Report) Changed() bool {
 //	  ran       bool: whether the function was run at all
 //	  blocked   bool: failed only because of another state
 //	  warnings  list of text, left out when there are none
+//
+// Fit adds omitted, the number of states that are left out of the list.
 func (r Report) Data() map[string]any {
 	list := make([]any, len(r.States))
 	var succeeded, failed, blocked, changed, would int64

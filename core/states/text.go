@@ -196,6 +196,9 @@ func (t *textWriter) summary(title string, report map[string]any) {
 	}
 	t.line(cyan, "%s", strings.Repeat("-", len(heading)))
 	t.line(cyan, "Total states run: %5d", count("total"))
+	if n, _ := Int.convert(report["omitted"]); n != nil && n != int64(0) {
+		t.line("", "%d of them are not listed: the report was too large", n)
+	}
 	t.line(cyan, "Total run time:   %s", span(report["duration"]))
 }
 
