@@ -10,7 +10,7 @@ const maxBits = 100_000
 
 // maxText bounds the strings an expression builds; Options.MaxOutput bounds the
 // text a template writes.
-const maxText = 64 << 20
+const maxText = 16 << 20
 
 func checkText(n int) {
 	if n < 0 || n > maxText {

@@ -284,11 +284,13 @@ func (t *template) exprAt(pos int) string {
 	if t.src[from+1] == '%' {
 		closer = "%}"
 	}
-	to := strings.Index(t.src[from:], closer)
-	if to < 0 {
-		to = min(len(t.src)-from, 60)
+	inside := t.src[from+2:]
+	if to := strings.Index(inside, closer); to >= 0 {
+		inside = inside[:to]
+	} else {
+		inside = inside[:min(len(inside), 300)]
 	}
-	s := strings.Join(strings.Fields(strings.Trim(t.src[from+2:from+to], "-+ \t\n")), " ")
+	s := strings.Join(strings.Fields(strings.Trim(inside, "-+ \t\n")), " ")
 	if r := []rune(s); len(r) > 80 {
 		s = string(r[:77]) + "..."
 	}

@@ -62,7 +62,7 @@ type Options struct {
 	Loader              Loader
 	Undefined           Undefined
 	KeepTrailingNewline bool // keep the last newline of every template
-	MaxOutput           int  // bytes of output and of any one string; 0 means 64 MiB
+	MaxOutput           int  // bytes of output; 0 means 64 MiB
 	MaxIterations       int  // loop steps of one rendering; 0 means 10 million
 	MaxDepth            int  // nested macro calls, includes and imports; 0 means 300
 	CacheBytes          int  // source bytes kept compiled; 0 means 32 MiB

@@ -23,6 +23,9 @@ type nameExpr struct {
 
 func (e *nameExpr) eval(f *frame) any {
 	if v := e.find(f); v != missing {
+		if _, ok := v.(*undefined); ok {
+			f.r.pos = e.pos
+		}
 		return v
 	}
 	f.r.pos = e.pos

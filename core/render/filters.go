@@ -17,7 +17,7 @@ func noTest(name string) string { return "no test named " + repr(name) + suggest
 func suggest[V any](name string, known map[string]V) string {
 	best, dist := "", 3
 	for k := range known {
-		if d := distance(name, k, dist); d < dist || d == dist && k < best {
+		if d := distance(name, k, dist+1); d < dist || d == dist && k < best {
 			best, dist = k, d
 		}
 	}

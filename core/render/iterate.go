@@ -160,7 +160,7 @@ func drain(it iterator) []any {
 }
 
 // maxItems bounds the sequences an expression can build.
-const maxItems = 10_000_000
+const maxItems = 2_000_000
 
 // checkItems refuses to build a sequence of n elements when that is too many.
 func checkItems(n int) {

@@ -163,6 +163,7 @@ func parseCall(c *compiler, t *tag) stmt {
 	at := c.scope
 	def := parseMacroBody(c, t, "caller", "endcall", t.is(tokens.LeftParenthesis), func() {
 		own := c.scope
+		defer func() { c.scope = own }()
 		c.scope = at // the call itself is not part of its body
 		pos := t.pos32()
 		call, _ = t.expression().(*callExpr)
@@ -170,7 +171,6 @@ func parseCall(c *compiler, t *tag) stmt {
 			failAt(int(pos), "expected call")
 		}
 		t.end()
-		c.scope = own
 	})
 	return &callStmt{call: call, def: def}
 }

@@ -83,8 +83,13 @@ func (p *exprParser) subscribed(pos int32, x expr) (expr, *sliceExpr) {
 
 func (p *exprParser) call(x expr) *callExpr {
 	pos := p.pos()
-	if n, ok := x.(*nameExpr); ok {
-		pos = n.pos
+	switch x := x.(type) {
+	case *nameExpr:
+		pos = x.pos
+	case *itemExpr:
+		pos = x.pos
+	case *attrExpr:
+		pos = x.pos
 	}
 	return &callExpr{pos, x, p.callArgs()}
 }
