@@ -9,6 +9,12 @@
 // Options.Parallel above one, independent states run side by side. Results are listed in definition order whatever the
 // order of execution. A state function is read-compare-apply with one code path: Call.Test stops it before it applies.
 //
+// The language is Salt's. It differs where Salt would guess or stay silent: an unknown argument, an argument given
+// twice, a second YAML document and a requisite that means nothing are errors; a number with a fraction keeps its
+// digits where text is wanted (version: 1.10); of the top file only the environment asked for counts. A state that
+// failed only because of another is marked as blocked. onfail_stop: false lets an onfail state run although a failhard
+// has stopped the run. onfail counts blocked states as failed.
+//
 // Cost: compile and run are linear in the number of states and requisites. A Runner is safe for concurrent use; a
 // Plan is run once. The package knows no state function: core/modules registers them.
 package states
