@@ -22,7 +22,7 @@ const (
 	// killDelay is what a process group has between being asked and being made to end.
 	killDelay = time.Second
 	// strayDelay is how long the output of processes that outlive their command is waited for.
-	strayDelay = 5 * time.Second
+	strayDelay = 2 * time.Second
 )
 
 // command is one command to run.

@@ -361,3 +361,14 @@ link:
 		t.Errorf("runas: %q (%v), want %q", got, err, want)
 	}
 }
+
+// TestStrayProcess: a command that leaves a process with its output behind returns all the same, and does not end it.
+func TestStrayProcess(t *testing.T) {
+	t.Parallel()
+	env, root := newEnv(t, nil)
+	got, err := call(t, env, "cmd.run", []any{"(sleep 4; touch survived) & echo started"}, map[string]any{"cwd": root})
+	if err != nil || got != "started" {
+		t.Errorf("got %q (%v)", got, err)
+	}
+	until(t, "the process that was left behind", func() bool { return exists(filepath.Join(root, "survived")) })
+}
