@@ -35,6 +35,7 @@ type commandLine struct {
 	Basket   basketCommands  `cmd:"" help:"Read what peels share."`
 	Peels    peelsCommand    `cmd:"" help:"List peels and their connections."`
 	Settings settingsCommand `cmd:"" help:"Work with settings files."`
+	States   statesCommands  `cmd:"" help:"Check a states tree without a host."`
 	Render   renderCommand   `cmd:"" help:"Print a rendered template."`
 	Local    localCommand    `cmd:"" help:"Run a function on this host, without a bus."`
 }

@@ -1,0 +1,108 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ptorbus/zester/core/facts"
+	"github.com/ptorbus/zester/core/files"
+	"github.com/ptorbus/zester/core/keys"
+	"github.com/ptorbus/zester/core/modules"
+	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/settings"
+	"github.com/ptorbus/zester/core/target"
+)
+
+// host is a host without a bus: this one, or one that is only assumed.
+type host struct {
+	Tree         string `default:"/srv/zester/states" help:"States tree."`
+	Settings     string `placeholder:"FILE" help:"Settings: YAML or JSON."`
+	SettingsTree string `placeholder:"DIR" help:"Settings tree, compiled for this host as a master would; needs account.seed in the auth directory where values are encrypted."`
+	FactsDir     string `default:"/etc/zester/facts" help:"Custom facts."`
+	ID           string `name:"id" help:"Peel id; default the host's name."`
+}
+
+// env is what functions on the host may use. given, if not nil, are its facts in place of this
+// host's own.
+func (h *host) env(s *session, given map[string]any) (*modules.Env, error) {
+	if h.ID == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return nil, err
+		}
+		h.ID = name
+	}
+	collect := func() map[string]any {
+		if given != nil {
+			return given
+		}
+		found, warnings := facts.Collect(s.ctx, facts.Options{ID: h.ID, Dir: h.FactsDir, Version: s.version})
+		for _, w := range warnings {
+			fmt.Fprintf(s.stdio.Err, "zester: %v\n", w)
+		}
+		return found
+	}
+	own := collect()
+	pillar, err := h.settings(s, own)
+	if err != nil {
+		return nil, err
+	}
+	tree := files.Dir(h.Tree)
+	return &modules.Env{
+		PeelID:       h.ID,
+		Facts:        func() map[string]any { return own },
+		Grains:       func() map[string]any { return facts.Grains(own) },
+		RefreshFacts: func(context.Context) error { own = collect(); return nil },
+		Settings:     func() *settings.Map { return pillar },
+		Match: func(text string) (bool, error) {
+			t, err := target.Parse(text)
+			return err == nil && t.Match(target.Peel{ID: h.ID, Facts: own, Settings: pillar.Plain()}), err
+		},
+		Tree: tree, Open: files.Opener(tree), Engine: render.New(render.Options{Loader: tree}),
+		Version: s.version, Local: true,
+	}, nil
+}
+
+// settings come from a file or, as a master makes them, from a tree.
+func (h *host) settings(s *session, own map[string]any) (*settings.Map, error) {
+	switch {
+	case h.SettingsTree == "":
+		return readSettings(h.Settings)
+	case h.Settings != "":
+		return nil, errors.New("--settings and --settings-tree exclude each other")
+	}
+	if info, err := os.Stat(h.SettingsTree); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("--settings-tree %s is no directory", h.SettingsTree)
+	}
+	account, err := accountOf(s.settings.AuthDir)
+	if err != nil {
+		return nil, err
+	}
+	compiler := settings.NewCompiler(settings.CompilerOptions{Dir: h.SettingsTree, Account: account})
+	return compiler.Compile(s.ctx, settings.Peel{ID: h.ID, Facts: own})
+}
+
+// accountOf is the cluster's account if its seed is at hand; without it encrypted values are errors.
+func accountOf(dir string) (settings.Account, error) {
+	path := filepath.Join(dir, "account.seed")
+	account, err := keys.LoadAccount(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return sealed{path}, nil
+	}
+	return account, err
+}
+
+// sealed is an account whose seed is not at hand.
+type sealed struct{ path string }
+
+func (a sealed) refuse() error {
+	return fmt.Errorf("there is no %s to open encrypted values with", a.path)
+}
+
+func (a sealed) Sign([]byte) ([]byte, error)                 { return nil, a.refuse() }
+func (a sealed) Seal(string, string, []byte) ([]byte, error) { return nil, a.refuse() }
+func (a sealed) DecryptValue(string) ([]byte, error)         { return nil, a.refuse() }

@@ -1,0 +1,98 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/modules"
+	"github.com/ptorbus/zester/core/states"
+)
+
+type statesCommands struct {
+	Lint  statesLint  `cmd:"" help:"Compile a whole tree and list every mistake in it."`
+	Graph statesGraph `cmd:"" help:"Print which states look at which others."`
+}
+
+// compiler compiles the tree for a host that need not be this one; nothing is run.
+func (h *host) compiler(s *session, factsFile string) (*states.Runner, error) {
+	if info, err := os.Stat(h.Tree); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("%s is no directory with a states tree", h.Tree)
+	}
+	var given map[string]any
+	if factsFile != "" {
+		var err error
+		if given, err = readMap(factsFile); err != nil {
+			return nil, err
+		}
+	}
+	env, err := h.env(s, given)
+	if err != nil {
+		return nil, err
+	}
+	return modules.NewRunner(env, modules.RunOptions{Test: true}), nil
+}
+
+type statesLint struct {
+	Dir   string `arg:"" optional:"" help:"Directory of the tree; default --tree."`
+	Facts string `placeholder:"FILE" help:"Facts to compile for: YAML or JSON; default this host's."`
+	host
+}
+
+func (c *statesLint) Run(s *session) error {
+	if c.Dir != "" {
+		c.Tree = c.Dir
+	}
+	r, err := c.compiler(s, c.Facts)
+	if err != nil {
+		return err
+	}
+	mistakes, err := r.Lint(s.ctx)
+	if err != nil {
+		return err
+	}
+	data := make([]any, len(mistakes))
+	for i, m := range mistakes {
+		data[i] = map[string]any{"file": m.File, "line": m.Line, "message": m.Msg}
+	}
+	err = s.print.answer(data, func() {
+		for _, m := range mistakes {
+			fmt.Fprintln(s.stdio.Out, m)
+		}
+	})
+	if err == nil && len(mistakes) > 0 {
+		err = config.Exit(1)
+	}
+	return err
+}
+
+type statesGraph struct {
+	SLS   string `arg:"" name:"sls" help:"SLS files, with commas between them."`
+	Facts string `placeholder:"FILE" help:"Facts to compile for: YAML or JSON; default this host's."`
+	Dot   bool   `help:"Print a Graphviz graph."`
+	host
+}
+
+func (c *statesGraph) Run(s *session) error {
+	r, err := c.compiler(s, c.Facts)
+	if err != nil {
+		return err
+	}
+	plan, err := r.Compile(s.ctx, strings.Split(c.SLS, ","))
+	var compile *states.CompileError
+	if errors.As(err, &compile) {
+		for _, m := range compile.Errors {
+			fmt.Fprintln(s.stdio.Err, m)
+		}
+		return config.Exit(1)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Dot {
+		return plan.WriteDot(s.stdio.Out)
+	}
+	return plan.WriteText(s.stdio.Out)
+}
