@@ -138,7 +138,7 @@ func (rec *recorder) registry() *states.Registry {
 // TestRandomGraphs holds every order of execution to every requisite, one state at a time and side by side: nothing runs
 // before what it needs has ended, nothing runs twice, results come in definition order, and are the same either way.
 func TestRandomGraphs(t *testing.T) {
-	const graphs = 150
+	const graphs = 75
 	total, edges, kinds := 0, 0, map[string]int{}
 	for seed := range uint64(graphs) {
 		g := randomGraph(rand.New(rand.NewPCG(seed, 1)))
