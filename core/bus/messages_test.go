@@ -221,3 +221,18 @@ func TestLease(t *testing.T) {
 		t.Errorf("the lease is still there: %v", err)
 	}
 }
+
+// Who asks for the time must not wait for ever on an answer that went down with its server.
+func TestServerTimeOfALostServer(t *testing.T) {
+	t.Parallel()
+	s := server.StartTest(t)
+	core := s.Core(t)
+	if now, err := core.ServerTime(t.Context()); err != nil || time.Since(now).Abs() > time.Minute {
+		t.Errorf("the server says it is %s: %v", now, err)
+	}
+	s.Stop()
+	_, err := core.ServerTime(t.Context())
+	if !errors.Is(err, context.DeadlineExceeded) || err.Error() != "$SYS.REQ.USER.INFO: no answer in 2s: context deadline exceeded" {
+		t.Errorf("without a server: %v", err)
+	}
+}

@@ -61,7 +61,7 @@ var streams = []jetstream.StreamConfig{
 	{
 		Name: StreamSubmissions, Description: "Job requests that no master has finished with",
 		Subjects: []string{AllSubmissions}, Retention: jetstream.WorkQueuePolicy, Discard: jetstream.DiscardNew,
-		MaxAge: 24 * time.Hour, MaxMsgs: 100_000, MaxBytes: 128 * mib, MaxMsgSize: mib, Duplicates: 10 * time.Minute,
+		MaxAge: 8 * 24 * time.Hour, MaxMsgs: 100_000, MaxBytes: 128 * mib, MaxMsgSize: mib, Duplicates: 10 * time.Minute, AllowDirect: true,
 	},
 	{
 		Name: StreamEvents, Description: "Events of peels and masters",
@@ -71,19 +71,53 @@ var streams = []jetstream.StreamConfig{
 }
 
 // Setup creates the fleet's buckets and streams or brings them up to date; doing it again
-// changes nothing. replicas is the number of copies in a cluster, 1 elsewhere. CORE only.
+// changes nothing. replicas is the number of copies in a cluster, 1 elsewhere. It waits a while
+// for a cluster that elects a leader still. CORE only.
 func (c *Conn) Setup(ctx context.Context, replicas int) error {
 	for _, b := range buckets {
-		if err := c.ensure(ctx, b.config(), replicas); err != nil {
+		if err := c.ensureSoon(ctx, b.config(), replicas); err != nil {
 			return fmt.Errorf("bucket %s: %w", b.name, err)
 		}
 	}
 	for _, s := range streams {
-		if err := c.ensure(ctx, s, replicas); err != nil {
+		if err := c.ensureSoon(ctx, s, replicas); err != nil {
 			return fmt.Errorf("stream %s: %w", s.Name, err)
 		}
 	}
 	return nil
+}
+
+const (
+	// setupPatience is how long a cluster may take until it can create a stream; ensureTimeout
+	// is of one attempt: without a leader JetStream does not answer at all, nor later.
+	setupPatience = 30 * time.Second
+	ensureTimeout = 3 * time.Second
+)
+
+func (c *Conn) ensureSoon(ctx context.Context, want jetstream.StreamConfig, replicas int) error {
+	ctx, cancel := context.WithTimeout(ctx, setupPatience)
+	defer cancel()
+	for {
+		attempt, end := context.WithTimeout(ctx, ensureTimeout)
+		err := c.ensure(attempt, want, replicas)
+		end()
+		if err == nil || !electing(err, replicas) || !sleep(ctx, 300*time.Millisecond) {
+			return explainSetup(err)
+		}
+		c.log.Info("JetStream is not ready yet", "stream", want.Name, "error", err)
+	}
+}
+
+// electing tells what a cluster says, or does not, before it has a leader and all its servers.
+func electing(err error, replicas int) bool {
+	var api *jetstream.APIError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return true
+	case !errors.As(err, &api):
+		return false
+	}
+	return api.ErrorCode == 10008 || api.ErrorCode == 10005 && replicas > 1 // temporarily unavailable; too few servers
 }
 
 // config is a key-value bucket by hand: nats.go's own way would allow rollups, with which a
@@ -119,7 +153,7 @@ func (c *Conn) ensure(ctx context.Context, want jetstream.StreamConfig, replicas
 			_, err = c.js.UpdateStream(ctx, update)
 		}
 	}
-	return explainSetup(err)
+	return err
 }
 
 // merged is what a stream is now with what Zester needs, less nothing an administrator has

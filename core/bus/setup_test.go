@@ -129,3 +129,22 @@ func follow(w *bus.Watcher, value string) {
 		}
 	}
 }
+
+// A cluster that has no leader yet does not answer at all, nor later: who asks must ask again.
+func TestSetupWaitsForALeader(t *testing.T) {
+	t.Parallel()
+	s := server.StartCluster(t, 3)
+	creds, err := s.Hierarchy.MasterCreds("master")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.Connect(t, creds, bus.Core)
+	s.Servers[1].Shutdown()
+	s.Servers[2].Shutdown()
+	done := make(chan error, 1)
+	go func() { done <- c.Setup(t.Context(), 3) }()
+	s.Restart(t)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -47,9 +47,15 @@ func (c *Conn) StreamMessages(ctx context.Context, stream, filter string, each f
 	return nil
 }
 
+// clockTimeout is short: an answer that takes longer says little of what time it is, and one
+// that is lost with a connection never comes.
+const clockTimeout = 2 * time.Second
+
 // ServerTime is what the clock of the server says to which the connection goes, for comparing
 // with times that NATS has put on messages. CORE only.
 func (c *Conn) ServerTime(ctx context.Context) (time.Time, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, clockTimeout, fmt.Errorf("no answer in %s: %w", clockTimeout, context.DeadlineExceeded))
+	defer cancel()
 	reply, err := c.request(ctx, nats.NewMsg("$SYS.REQ.USER.INFO"))
 	if err != nil {
 		return time.Time{}, err

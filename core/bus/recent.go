@@ -1,0 +1,34 @@
+package bus
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nats-io/nats.go"
+)
+
+// LastRevision is the revision of the last write to a bucket, 0 if there was none. CORE only.
+func (c *Conn) LastRevision(ctx context.Context, bucket string) (uint64, error) {
+	s, err := c.js.Stream(ctx, StreamOf(bucket))
+	if err != nil {
+		return 0, fmt.Errorf("bucket %s: %w", bucket, err)
+	}
+	return s.CachedInfo().State.LastSeq, nil
+}
+
+// EntriesFrom calls each, in the order in which they were written, for the entries whose keys
+// match the pattern and whose revisions are from or later. Deleted ones are left out.
+func (c *Conn) EntriesFrom(ctx context.Context, bucket, pattern string, from uint64, each func(Entry) error) error {
+	req := batch{NextFor: ValueSubject(bucket, pattern), Seq: max(1, from), Batch: maxBatch}
+	err := c.directBatch(ctx, DirectBatch(bucket), req, func(m *nats.Msg) error {
+		e, err := entryOf(bucket, m)
+		if err != nil || e.Deleted {
+			return err
+		}
+		return each(e)
+	})
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", bucket, err)
+	}
+	return nil
+}
