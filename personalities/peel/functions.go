@@ -21,8 +21,12 @@ func (e executor) Mutates(cmd keys.Command) bool {
 	return e.registry.Mutating(cmd.Function, cmd.Args, cmd.Kwargs)
 }
 
-// Execute implements jobs.Executor.
+// Execute implements jobs.Executor. A call sees the tree at one revision throughout.
 func (e executor) Execute(ctx context.Context, cmd keys.Command) (any, int, error) {
+	ctx = modules.WithJob(ctx, cmd.JID)
+	if pinned, err := e.tree.Pin(ctx); err == nil { // without a tree, whoever needs it says so
+		ctx = pinned
+	}
 	value, err := e.registry.Call(ctx, e.env(), cmd.Function, cmd.Args, cmd.Kwargs)
 	var failure *modules.Failure
 	if errors.As(err, &failure) {
@@ -31,7 +35,7 @@ func (e executor) Execute(ctx context.Context, cmd keys.Command) (any, int, erro
 	return value, 0, err
 }
 
-// env is what functions may use. A call sees the tree at one revision throughout.
+// env is what functions may use.
 func (p *peel) env() *modules.Env {
 	return &modules.Env{
 		PeelID:       p.ID,

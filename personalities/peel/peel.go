@@ -209,6 +209,7 @@ func (p *peel) work(ctx context.Context) error {
 	if err := p.facts.Refresh(ctx); err != nil && ctx.Err() == nil {
 		p.Log.Warn("facts not published", "error", err)
 	}
+	p.reportInterrupted()
 	runner := jobs.Runner{
 		Conn: p.conn, ID: p.ID, AccountPublic: p.account, StateDir: p.StateDir, Executor: executor{p}, Log: p.Log, Metrics: p.metrics,
 	}
@@ -224,6 +225,17 @@ func (p *peel) work(ctx context.Context) error {
 	})
 	parts.Go(func() { p.basket.Run(ctx) })
 	return runner.Run(ctx)
+}
+
+// reportInterrupted tells of state runs that the last process of this peel did not finish.
+func (p *peel) reportInterrupted() {
+	runs, err := modules.Interrupted(p.StateDir)
+	if err != nil {
+		p.Log.Warn("state runs that were interrupted cannot be looked up", "error", err)
+	}
+	for _, run := range runs {
+		p.Log.Warn("a state run was interrupted when this peel stopped", "run", run.String(), "job", run.Job, "started", run.Started)
+	}
 }
 
 func (p *peel) checks(web *observe.Server) {
