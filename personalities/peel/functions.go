@@ -3,6 +3,7 @@ package peel
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/ptorbus/zester/core/basket"
@@ -21,11 +22,14 @@ func (e executor) Mutates(cmd keys.Command) bool {
 	return e.registry.Mutating(cmd.Function, cmd.Args, cmd.Kwargs)
 }
 
-// Execute implements jobs.Executor. A call sees the tree at one revision throughout.
+// Execute implements jobs.Executor. A state run sees the tree at one
+// revision throughout.
 func (e executor) Execute(ctx context.Context, cmd keys.Command) (any, int, error) {
 	ctx = modules.WithJob(ctx, cmd.JID)
-	if pinned, err := e.tree.Pin(ctx); err == nil { // without a tree, whoever needs it says so
-		ctx = pinned
+	if strings.HasPrefix(cmd.Function, "state.") {
+		if pinned, err := e.tree.Pin(ctx); err == nil { // without a tree, the run itself says so
+			ctx = pinned
+		}
 	}
 	value, err := e.registry.Call(ctx, e.env(), cmd.Function, cmd.Args, cmd.Kwargs)
 	var failure *modules.Failure
