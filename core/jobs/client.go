@@ -57,6 +57,29 @@ func (c *Client) Submit(ctx context.Context, r Request) (*Job, error) {
 	return j, nil
 }
 
+// Follow gives a job that somebody has submitted: what has happened of it so far, and if wait is set what happens
+// until it ends, as Submit does. It needs no master.
+func (c *Client) Follow(ctx context.Context, jid string, wait bool) (*Job, *Record, error) {
+	if err := CheckID(jid); err != nil {
+		return nil, nil, err
+	}
+	record, err := Find(ctx, c.Conn, jid)
+	if err != nil {
+		return nil, nil, err
+	}
+	j := newJob(ctx, c, Request{JID: jid, Target: record.Target, Function: record.Function, Args: record.Args, Kwargs: record.Kwargs})
+	if wait && record.Stage() != StageRefused && record.State != StateClosed {
+		j.req.Timeout = time.Until(record.Deadline)
+	}
+	if err := j.listen(); err != nil {
+		j.cancel(nil)
+		return nil, nil, err
+	}
+	signal(j.again) // to read what there is
+	go j.run()
+	return j, record, nil
+}
+
 // store puts the request into the queue. Trying again does no harm: the queue knows its id.
 func (c *Client) store(ctx context.Context, r Request, data []byte) error {
 	var err error

@@ -67,7 +67,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	now := time.Now()
 	r := &Record{
 		JID: req.JID, Operator: operator, Target: req.Target, Function: req.Function, Args: req.Args, Kwargs: req.Kwargs,
-		Comment: req.Comment, Created: now, Deadline: now.Add(req.Timeout), State: StateOpen,
+		Comment: req.Comment, Created: now, Timeout: req.Timeout, Deadline: now.Add(req.Timeout), State: StateOpen,
 	}
 	refuse := func(err error) (*Record, error) {
 		r.State, r.Error, r.Closed = StateRefused, err.Error(), now
@@ -106,6 +106,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 			r.Offline = append(r.Offline, id)
 		}
 	}
+	r.Addressed = len(r.Targets)
 	return r, nil
 }
 

@@ -17,6 +17,7 @@ var ErrNoJob = errors.New("no such job")
 type State string
 
 const (
+	StateQueued  State = "queued"  // no master has taken it: it has no record yet
 	StateOpen    State = "open"    // some master sees to it
 	StateClosed  State = "closed"  // everybody returned, or the time was up
 	StateRefused State = "refused" // it was never dispatched; Error says why
@@ -33,11 +34,14 @@ type Record struct {
 	Kwargs   map[string]any `msgpack:"kwargs"`
 	Comment  string         `msgpack:"comment"`
 	Created  time.Time      `msgpack:"created"`  // when the queue took the request
+	Timeout  time.Duration  `msgpack:"timeout"`  // as it was asked for
 	Deadline time.Time      `msgpack:"deadline"` // when waiting ends
 	State    State          `msgpack:"state"`
 	Error    string         `msgpack:"error"`
 	Closed   time.Time      `msgpack:"closed"`
 	Returned int            `msgpack:"returned"` // of Targets, when it was closed
+	// Addressed is how many are waited for.
+	Addressed int `msgpack:"addressed"`
 	// Until is the Deadline as it was at first; peels remember the job at least that long.
 	Until time.Time `msgpack:"until"`
 
@@ -67,6 +71,9 @@ type lists struct {
 // maxLists is how many bytes of ids go into one entry or note.
 const maxLists = 256 << 10
 
+// maxInline is how many stay in the record itself, which lists of jobs read as well.
+const maxInline = 32 << 10
+
 func listBytes(ids ...[]string) int {
 	n := 0
 	for _, list := range ids {
@@ -80,7 +87,7 @@ func listBytes(ids ...[]string) int {
 // createRecord stores a new record; bus.ErrExists if the job has one.
 func createRecord(ctx context.Context, c *bus.Conn, r *Record) (rev uint64, err error) {
 	head := *r
-	if listBytes(r.Targets, r.Offline, r.Missing) > maxLists {
+	if listBytes(r.Targets, r.Offline, r.Missing) > maxInline {
 		parts := splitLists(lists{r.Targets, r.Offline, r.Missing})
 		head.Targets, head.Offline, head.Missing = nil, nil, nil
 		// Two masters may be at it at once: each writes its own set, and the record decides.
@@ -152,9 +159,21 @@ func LoadRecord(ctx context.Context, c *bus.Conn, jid string) (*Record, uint64, 
 	if err != nil {
 		return nil, 0, err
 	}
+	r, err := decodeRecord(e)
+	if err == nil && r.Parts > 0 {
+		err = r.loadLists(ctx, c)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return r, e.Revision, nil
+}
+
+// decodeRecord reads a record, whose lists may be elsewhere.
+func decodeRecord(e bus.Entry) (*Record, error) {
 	r := &Record{}
 	if err := bus.Unmarshal(e.Value, r); err != nil {
-		return nil, 0, fmt.Errorf("job %s: %w", jid, err)
+		return nil, fmt.Errorf("job %s: %w", e.Key, err)
 	}
 	for i := range r.Args {
 		r.Args[i] = bus.Plain(r.Args[i])
@@ -162,28 +181,30 @@ func LoadRecord(ctx context.Context, c *bus.Conn, jid string) (*Record, uint64, 
 	for k := range r.Kwargs {
 		r.Kwargs[k] = bus.Plain(r.Kwargs[k])
 	}
-	if r.Parts == 0 {
-		return r, e.Revision, nil
-	}
+	return r, nil
+}
+
+// loadLists reads the lists of a record that does not hold them.
+func (r *Record) loadLists(ctx context.Context, c *bus.Conn) error {
 	names := make([]string, r.Parts)
 	for i := range names {
 		names[i] = partKey(r, i)
 	}
 	parts, err := c.GetMany(ctx, bus.BucketJobs, names...)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	if len(parts) != r.Parts {
-		return nil, 0, fmt.Errorf("job %s: %d of the %d parts of its list of targets are missing", jid, r.Parts-len(parts), r.Parts)
+		return fmt.Errorf("job %s: %d of the %d parts of its list of targets are missing", r.JID, r.Parts-len(parts), r.Parts)
 	}
 	for _, p := range parts {
 		var l lists
 		if err := bus.Unmarshal(p.Value, &l); err != nil {
-			return nil, 0, fmt.Errorf("job %s: %w", jid, err)
+			return fmt.Errorf("job %s: %w", r.JID, err)
 		}
 		r.Targets, r.Offline, r.Missing = append(r.Targets, l.Targets...), append(r.Offline, l.Offline...), append(r.Missing, l.Missing...)
 	}
-	return r, e.Revision, nil
+	return nil
 }
 
 // note is what followers of the job are told of the record.

@@ -7,19 +7,26 @@ import (
 )
 
 type jobCommands struct {
-	Kill jobKill `cmd:"" help:"End a job on all its targets, where it runs and where it waits."`
+	List   jobList   `cmd:"" help:"List jobs, the newest first."`
+	Active jobActive `cmd:"" help:"List the jobs that are not over."`
+	Show   jobShow   `cmd:"" help:"Print all that is known of a job."`
+	Follow jobFollow `cmd:"" help:"Print the returns of a job, and wait for those to come."`
+	Rerun  jobRerun  `cmd:"" help:"Submit a job once more, for all its targets or those that failed or are missing."`
+	Kill   jobKill   `cmd:"" help:"End a job on all its targets, where it runs and where it waits."`
 }
 
-type jobKill struct {
+// jobID is the argument of all that is about one job.
+type jobID struct {
 	JID string `arg:"" name:"jid" help:"The job."`
 }
 
+type jobKill struct{ jobID }
+
 func (c *jobKill) Run(s *session) error {
-	conn, err := s.connect()
+	client, err := s.jobs()
 	if err != nil {
 		return err
 	}
-	client := jobs.Client{Conn: conn, Operator: s.operator, Log: s.log}
 	done, err := client.Send(s.ctx, c.JID, jobs.Cancel)
 	if err != nil {
 		return err
