@@ -177,8 +177,9 @@ func (t *tag) body(ends ...string) ([]stmt, *tag) {
 // inner parses a body with variables of its own.
 func (t *tag) inner(s *scope, ends ...string) ([]stmt, *tag) {
 	t.c.push(s)
-	defer t.c.pop()
-	return t.body(ends...)
+	body, end := t.body(ends...)
+	t.c.pop() // not deferred: an error ends the whole compilation
+	return body, end
 }
 
 func (c *compiler) push(s *scope) *scope {
@@ -222,8 +223,7 @@ func (c *compiler) name(t *tokens.Token) *nameExpr {
 	if t.Val == "loop" {
 		for s := c.scope; s != nil; s = s.outer {
 			if s.loop != nil {
-				s.loop.extended = true
-				break
+				s.loop.extended = true // an enclosing one too: an include may look at it
 			}
 		}
 	}

@@ -163,7 +163,6 @@ func parseCall(c *compiler, t *tag) stmt {
 	at := c.scope
 	def := parseMacroBody(c, t, "caller", "endcall", t.is(tokens.LeftParenthesis), func() {
 		own := c.scope
-		defer func() { c.scope = own }()
 		c.scope = at // the call itself is not part of its body
 		pos := t.pos32()
 		call, _ = t.expression().(*callExpr)
@@ -171,6 +170,7 @@ func parseCall(c *compiler, t *tag) stmt {
 			failAt(int(pos), "expected call")
 		}
 		t.end()
+		c.scope = own
 	})
 	return &callStmt{call: call, def: def}
 }
@@ -183,9 +183,7 @@ func parseMacroBody(c *compiler, t *tag, name, endTag string, signature bool, re
 	}
 	loops := c.loops
 	c.loops = 0
-	defer func() { c.loops = loops }()
 	c.push(def.scope)
-	defer c.pop()
 	from := len(c.names)
 	if signature {
 		t.expect(tokens.LeftParenthesis)
@@ -221,6 +219,8 @@ func parseMacroBody(c *compiler, t *tag, name, endTag string, signature bool, re
 		}
 		def.uses(n.name)
 	}
+	c.pop()
+	c.loops = loops
 	return def
 }
 

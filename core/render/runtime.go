@@ -76,7 +76,7 @@ func (c *scopeCtx) lookup(r *run, name string) any {
 	if v, ok := c.own[name]; ok {
 		return v
 	}
-	if name == "self" && len(c.blocks) > 0 {
+	if name == "self" {
 		return &selfValue{c}
 	}
 	if v, ok := globals[name]; ok {

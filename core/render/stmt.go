@@ -264,7 +264,11 @@ type setBlockStmt struct {
 
 func (s *setBlockStmt) exec(f *frame) signal {
 	in := f.child(s.scope)
-	var v any = f.r.capture(func() { in.run(s.body) })
+	sig := goOn
+	var v any = f.r.capture(func() { sig = in.run(s.body) })
+	if sig != goOn {
+		return sig
+	}
 	if f.r.autoescape {
 		v = markup(v.(string))
 	}
@@ -289,7 +293,11 @@ type filterStmt struct {
 
 func (s *filterStmt) exec(f *frame) signal {
 	in := f.child(s.scope)
-	var v any = f.r.capture(func() { in.run(s.body) })
+	sig := goOn
+	var v any = f.r.capture(func() { sig = in.run(s.body) })
+	if sig != goOn {
+		return sig
+	}
 	for _, fl := range s.filters {
 		v = fl.apply(in, v)
 	}
