@@ -6,7 +6,8 @@ import (
 )
 
 // Nearest returns the known name that name was most likely meant to be, or "" if none is close: for "did you mean"
-// hints. Case and the difference between '-' and '_' cost nothing. Of equally close names the first in known is taken.
+// hints. Case and the difference between '-' and '_' cost nothing. Of equally close names the first in known is taken that begins
+// as name does, or else the first.
 func Nearest(name string, known []string) string {
 	folded := fold(name)
 	best, bestCost := "", len([]rune(folded))/3+1
@@ -17,11 +18,18 @@ func Nearest(name string, known []string) string {
 		if cost >= max(len(folded), len(other)) {
 			continue
 		}
-		if cost < bestCost || (cost == bestCost && best == "") {
+		closer := best == "" || begins(candidate, name) && !begins(best, name)
+		if cost < bestCost || (cost == bestCost && closer) {
 			best, bestCost = candidate, cost
 		}
 	}
 	return best
+}
+
+// begins tells whether both names have the same first letter.
+func begins(a, b string) bool {
+	x, y := []rune(fold(a)), []rune(fold(b))
+	return len(x) > 0 && len(y) > 0 && x[0] == y[0]
 }
 
 // DidYouMean is the hint after a name that is not known, ` (did you mean "x"?)`, or empty where nothing is near.

@@ -24,6 +24,9 @@ func TestNearest(t *testing.T) {
 			t.Errorf("Nearest(%q) = %q, want %q", c.name, got, c.want)
 		}
 	}
+	if got := Nearest("wb-01", []string{"db-01", "web-01", "web-02"}); got != "web-01" {
+		t.Errorf("of two as near %q is taken", got)
+	}
 	if got := Nearest("a", nil); got != "" {
 		t.Errorf("Nearest with nothing known = %q", got)
 	}

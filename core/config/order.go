@@ -32,7 +32,7 @@ func flagsFirst(root *kong.Node, args []string) []string {
 		n := 1
 		switch arg := rest[0]; {
 		case arg == "--":
-			return slices.Concat(args[:end], flags, words, rest)
+			return slices.Concat(args[:end], flags, []string{"--"}, words, rest[1:]) // nor does kong look beyond this
 		case arg == "-" || !strings.HasPrefix(arg, "-"):
 			if len(words) == 0 && slices.ContainsFunc(node.Children, func(child *kong.Node) bool { return child.Name == arg }) {
 				return args // a command after flags

@@ -37,7 +37,7 @@ func TestFlagsFirst(t *testing.T) {
 		{"x a -vqt 5s b", "-vqt 5s x a b"},
 		{"x -v a -q b", "-v -q x a b"},
 		{"x a --log-level debug b", "--log-level debug x a b"},
-		{"x a -v -- -b --timeout c", "-v x a -- -b --timeout c"},
+		{"x a -v -- -b --timeout c", "-v -- x a -b --timeout c"},
 		{"-v x - a", "-v x - a"},
 		{"run x a -v b", "run -v x a b"},
 		{"group list a --all b -l debug c", "group list --all -l debug a b c"},

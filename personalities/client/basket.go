@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -104,6 +105,9 @@ type basketList struct {
 }
 
 func (c *basketList) Run(s *session) error {
+	if bus.CheckPeelID(c.Peel) != nil {
+		return fmt.Errorf("%q is no peel id: for the values of several peels use \"zester basket get TARGET FUNCTION\"", c.Peel)
+	}
 	r, err := s.reader()
 	if err != nil {
 		return err
@@ -117,11 +121,15 @@ func (c *basketList) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		var peels []string
-		for _, e := range all {
-			peels = append(peels, e.Peel)
+		hint := ""
+		if known, err := s.peels("L@" + c.Peel); err != nil || len(known) == 0 { // nobody, or a peel there is
+			var peels []string
+			for _, e := range all {
+				peels = append(peels, e.Peel)
+			}
+			hint = config.DidYouMean(c.Peel, peels)
 		}
-		return fmt.Errorf("peel %q shares nothing%s", c.Peel, config.DidYouMean(c.Peel, peels))
+		return fmt.Errorf("peel %q shares nothing%s", c.Peel, hint)
 	}
 	s.markGone(entries)
 	return s.print.answer(entryData(entries, true), func() {
@@ -159,6 +167,7 @@ func entryData(entries []basket.Entry, byFunction bool) map[string]any {
 	for _, e := range entries {
 		plain := e.Plain(now)
 		delete(plain, "peel_id")
+		plain["age"] = math.Round(e.Age(now).Seconds())
 		plain["gone"] = e.Gone
 		if byFunction {
 			data[e.Function] = plain

@@ -75,9 +75,7 @@ func (s *session) event(job *jobs.Job, e jobs.Event) {
 	case jobs.Queued:
 		fmt.Fprintf(s.stdio.Err, "job %s is queued: no master has taken it yet\n", job.ID)
 	case jobs.Addressed:
-		for _, id := range e.Missing {
-			s.print.problem(id, "there is no such peel"+config.DidYouMean(id, append(e.Targets, e.Offline...)))
-		}
+		s.missing(e.Missing)
 		for _, id := range e.Offline {
 			s.print.problem(id, "not connected")
 		}
@@ -85,6 +83,17 @@ func (s *session) event(job *jobs.Job, e jobs.Event) {
 		fmt.Fprintf(s.stdio.Err, "job %s is cancelled by %s\n", job.ID, e.By)
 	case jobs.Return:
 		s.print.result(e)
+	}
+}
+
+// missing tells of peels that were named and do not exist.
+func (s *session) missing(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	known := s.known()
+	for _, id := range ids {
+		s.print.problem(id, "there is no such peel"+config.DidYouMean(id, known))
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/jobs"
 )
 
@@ -19,7 +21,7 @@ func (c *peelsCommand) Run(s *session) error {
 		return err
 	}
 	if len(list) == 0 {
-		return fmt.Errorf("no peel matches %q", c.Target)
+		return c.nobody(s)
 	}
 	data := make([]any, len(list))
 	for i, p := range list {
@@ -41,6 +43,27 @@ func (c *peelsCommand) Run(s *session) error {
 		}
 		t.Flush()
 	})
+}
+
+// nobody says that nothing was found, and for a mistyped id what may have been meant.
+func (c *peelsCommand) nobody(s *session) error {
+	if bus.CheckPeelID(c.Target) != nil {
+		return fmt.Errorf("no peel matches %q", c.Target)
+	}
+	return fmt.Errorf("there is no peel %q%s", c.Target, config.DidYouMean(c.Target, s.known()))
+}
+
+// known are the ids of all peels, for hints; none if nobody answers.
+func (s *session) known() []string {
+	list, err := s.peels("*")
+	if err != nil {
+		return nil
+	}
+	ids := make([]string, len(list))
+	for i, p := range list {
+		ids[i] = p.ID
+	}
+	return ids
 }
 
 // peelsTimeout bounds the wait for a master's list.

@@ -6,6 +6,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -31,7 +32,11 @@ func Run(ctx context.Context, p config.Program, args, environ []string, stdio co
 		if err != nil {
 			return err
 		}
-		return Serve(ctx, c, p.Version, log)
+		err = Serve(ctx, c, p.Version, log)
+		if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+			return nil // told to stop before it was ready
+		}
+		return err
 	})
 }
 

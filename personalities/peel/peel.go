@@ -39,7 +39,11 @@ func Run(ctx context.Context, p config.Program, args, environ []string, stdio co
 		if err != nil {
 			return err
 		}
-		return Serve(ctx, c, Options{Version: p.Version, Log: log})
+		err = Serve(ctx, c, Options{Version: p.Version, Log: log})
+		if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+			return nil // told to stop before it was ready
+		}
+		return err
 	})
 }
 
