@@ -3,18 +3,23 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.yaml.in/yaml/v3"
 )
 
 // TestMain puts this binary into the PATH under all names of the real one, so that scripts and the commands of the README
@@ -29,11 +34,13 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, commands)
 }
 
-// TestScripts runs testdata/script. Beyond testscript's own commands there is
+// TestScripts runs testdata/script. Beyond testscript's own commands there are
 //
-//	fleet [PEELS]
-//
-// which starts a playground with those peels in the background, waits until it is ready and points ZESTER_CONFIG to it.
+//	fleet [PEELS]            start a playground with those peels, wait until it is ready, and point ZESTER_CONFIG to it;
+//	                         its log is fleet.log, and NATS_URL, NATS_CA, ENROLL_URL and ENROLL_CA let others join it
+//	exits CODE COMMAND...    like exec, for one exit code
+//	until REGEXP COMMAND...  run a command until what it prints matches
+//	ports NAME...            set variables to ports of 127.0.0.1 that are free
 func TestScripts(t *testing.T) {
 	const dir = "testdata/script"
 	scripts, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
@@ -48,35 +55,99 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fleet": func(ts *testscript.TestScript, neg bool, args []string) {
-				if neg || len(args) > 1 {
-					ts.Fatalf("usage: fleet [PEELS]")
-				}
-				command := []string{"zester", "playground", "up", "--dir", ts.MkAbs("fleet")}
-				if len(args) == 1 {
-					command = append(command, "--peels", args[0])
-				}
-				environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
-				stop, err := startPlayground(command, ts.Getenv("WORK"), environ)
-				if err != nil {
-					ts.Fatalf("%v", err)
-				}
-				ts.Defer(func() { ts.Check(stop()) })
-				ts.Setenv("ZESTER_CONFIG", ts.MkAbs("fleet/client.yaml"))
-			},
+			"fleet": scriptFleet, "exits": scriptExits, "until": scriptUntil, "ports": scriptPorts,
 		},
 	})
 }
 
+func scriptFleet(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: fleet [PEELS]")
+	}
+	command := []string{"zester", "playground", "up", "--dir", ts.MkAbs("fleet")}
+	if len(args) == 1 {
+		command = append(command, "--peels", args[0])
+	}
+	log, err := os.Create(ts.MkAbs("fleet.log"))
+	ts.Check(err)
+	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	stop, err := startPlayground(command, ts.Getenv("WORK"), environ, log)
+	if err != nil {
+		ts.Fatalf("%v\n%s", err, ts.ReadFile("fleet.log"))
+	}
+	ts.Defer(func() { ts.Check(errors.Join(stop(), log.Close())) })
+	ts.Setenv("ZESTER_CONFIG", ts.MkAbs("fleet/client.yaml"))
+	var master struct {
+		URL    string `yaml:"nats_url"`
+		CA     string `yaml:"nats_ca"`
+		Enroll string `yaml:"enroll_addr"`
+	}
+	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile("fleet/master.yaml")), &master))
+	ts.Setenv("NATS_URL", master.URL)
+	ts.Setenv("NATS_CA", master.CA)
+	ts.Setenv("ENROLL_URL", "https://"+master.Enroll)
+	ts.Setenv("ENROLL_CA", ts.MkAbs("fleet/auth/enroll-ca.crt"))
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND...")
+	}
+	code := "0"
+	err := ts.Exec(args[1], args[2:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		code = strconv.Itoa(exit.ExitCode())
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if code != args[0] {
+		ts.Fatalf("exit code %s, want %s", code, args[0])
+	}
+}
+
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP COMMAND...")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.After(30 * time.Second); ; {
+		err := ts.Exec(args[1], args[2:]...)
+		if want.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			ts.Fatalf("no match of %q within 30s; the last run: %v", args[0], err)
+		}
+	}
+}
+
+func scriptPorts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: ports NAME...")
+	}
+	for _, name := range args {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer listener.Close() // at the end, so that no port comes twice
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		ts.Check(err)
+		ts.Setenv(name, port)
+	}
+}
+
 // startPlayground runs a command that ends up in "playground ready". The function it returns ends it as Ctrl-C does, and
 // fails if it does not end well.
-func startPlayground(command []string, dir string, environ []string) (stop func() error, err error) {
+func startPlayground(command []string, dir string, environ []string, log io.Writer) (stop func() error, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	playground := exec.Command(command[0], command[1:]...)
 	playground.Dir, playground.Env = dir, environ
-	var complaints strings.Builder
-	playground.Stderr = &complaints
+	playground.Stderr = log
 	out, err := playground.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -97,12 +168,12 @@ func startPlayground(command []string, dir string, environ []string) (stop func(
 	}()
 	stop = func() error {
 		if err := playground.Process.Signal(os.Interrupt); err != nil {
-			return fmt.Errorf("%q ended by itself: %v\n%s", command, <-ended, complaints.String())
+			return fmt.Errorf("%q ended by itself: %v", command, <-ended)
 		}
 		select {
 		case err := <-ended:
 			if err != nil {
-				return fmt.Errorf("%q: %w\n%s", command, err, complaints.String())
+				return fmt.Errorf("%q: %w", command, err)
 			}
 			return nil
 		case <-time.After(20 * time.Second):
@@ -113,7 +184,7 @@ func startPlayground(command []string, dir string, environ []string) (stop func(
 	case <-ready:
 		return stop, nil
 	case err := <-ended:
-		return nil, fmt.Errorf("%q ended before it was ready: %v\n%s", command, err, complaints.String())
+		return nil, fmt.Errorf("%q ended before it was ready: %v", command, err)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%q is not ready after a minute: %w", command, playground.Process.Kill())
 	}
@@ -175,7 +246,7 @@ func TestReadme(t *testing.T) {
 	}
 	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + t.TempDir(), "TERM=dumb"}
 	up, commands := readmeCommands(t, dir)
-	stop, err := startPlayground([]string{"sh", "-c", "exec env " + up}, dir, environ)
+	stop, err := startPlayground([]string{"sh", "-c", "exec env " + up}, dir, environ, t.Output())
 	if err != nil {
 		t.Fatal(err)
 	}
