@@ -52,16 +52,9 @@ func loadCases(t testing.TB, path string) []testCase {
 // contextVars decodes the variables of a case, keeping the order of keys.
 func contextVars(t testing.TB, raw json.RawMessage) map[string]any {
 	t.Helper()
-	vars := map[string]any{}
-	if len(raw) == 0 {
-		return vars
-	}
-	v, err := render.DecodeJSON(raw)
+	vars, err := render.DecodeVars(raw)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for k, x := range v.(*render.Dict).All() {
-		vars[k.(string)] = x
 	}
 	return vars
 }

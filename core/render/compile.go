@@ -157,7 +157,11 @@ func (c *compiler) arguments(name string, doc, argParser *parser.Parser) *tag {
 	if n := len(t.toks); n > 0 {
 		end = t.toks[n-1].Pos + len(t.toks[n-1].Val)
 	}
-	t.toks = append(t.toks, &tokens.Token{Type: tokens.BlockEnd, Pos: end})
+	last := &tokens.Token{Type: tokens.BlockEnd, Pos: end, Val: "end of statement block"}
+	if name == printTag {
+		last.Val = "end of print statement"
+	}
+	t.toks = append(t.toks, last)
 	return t
 }
 

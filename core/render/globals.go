@@ -10,6 +10,7 @@ func init() {
 	for name, fn := range map[string]func(*frame, args) any{
 		"range": rangeOf, "dict": dictOf, "odict": dictOf, "namespace": namespaceOf,
 		"cycler": cyclerOf, "joiner": joinerOf, "raise": raise, "lipsum": lipsum, "ifelse": ifElse,
+		"show_full_context": showFullContext,
 	} {
 		globals[name] = &builtin{name, fn}
 	}
@@ -161,6 +162,36 @@ func raise(_ *frame, a args) any {
 	b := a.bind("raise", 1, "msg")
 	throw("TemplateError", "%s", str(b[0]))
 	return nil
+}
+
+// showFullContext is Salt's help for debugging: every variable that is data.
+func showFullContext(f *frame, a args) any {
+	a.none("show_full_context")
+	names := make([]string, 0, len(f.r.vars))
+	for name := range f.r.vars {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	d := &Dict{}
+	for _, name := range names {
+		v, _ := f.r.variable(name)
+		switch v.(type) {
+		case *lookupValue, callable:
+			continue
+		}
+		d.put(name, v)
+	}
+	set := make([]string, 0, len(f.env.ctx.vars))
+	for name, v := range f.env.ctx.vars {
+		if _, ok := v.(object); !ok {
+			set = append(set, name)
+		}
+	}
+	slices.Sort(set)
+	for _, name := range set {
+		d.put(name, f.env.ctx.vars[name])
+	}
+	return d
 }
 
 func lipsum(*frame, args) any {

@@ -190,6 +190,34 @@ func filterToJSON(_ *frame, v any, a args) any {
 	return markup(strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(s))
 }
 
+// DecodeVars reads the variables of a template from a JSON or YAML mapping;
+// mappings inside of it keep the order of their keys.
+func DecodeVars(data []byte) (map[string]any, error) {
+	decode := DecodeYAML
+	if b := bytes.TrimSpace(data); len(b) > 0 && b[0] == '{' && json.Valid(b) {
+		decode = DecodeJSON
+	}
+	v, err := decode(data)
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]any{}
+	switch v := v.(type) {
+	case nil:
+	case *Dict:
+		for k, x := range v.All() {
+			name, ok := k.(string)
+			if !ok {
+				return nil, fmt.Errorf("variable names must be strings: %s is not", repr(k))
+			}
+			vars[name] = x
+		}
+	default:
+		return nil, fmt.Errorf("variables must be a mapping, not a %s", typeName(v))
+	}
+	return vars, nil
+}
+
 // DecodeJSON reads one JSON document; mappings keep the order of their keys.
 func DecodeJSON(data []byte) (v any, err error) {
 	defer catch(&err)

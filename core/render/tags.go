@@ -26,7 +26,7 @@ func init() {
 
 func parsePrint(_ *compiler, t *tag) stmt {
 	if t.is(tokens.BlockEnd) {
-		t.fail("expected an expression, got 'end of print statement'")
+		t.fail("expected an expression, got " + repr(t.got()))
 	}
 	s := &printStmt{pos: int32(t.pos), x: t.tuple(tupleRules{})}
 	if !t.is(tokens.BlockEnd) {
