@@ -2,6 +2,8 @@ package bus_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -110,6 +112,34 @@ func TestCluster(t *testing.T) {
 		e, err := core.Get(ctx, bus.BucketBasket, "p1.ip")
 		return err == nil && string(e.Value) == "2"
 	})
+}
+
+// Of several who create one key at the same moment, one does, and the others are told so.
+func TestClusterCreatesOnce(t *testing.T) {
+	t.Parallel()
+	s := server.StartCluster(t, 3)
+	core := s.Core(t)
+	for round := range 20 {
+		errs := make([]error, 8)
+		var all sync.WaitGroup
+		for i := range errs {
+			all.Go(func() {
+				_, errs[i] = core.Create(t.Context(), bus.BucketJobs, fmt.Sprint("job", round), []byte{byte(i)})
+			})
+		}
+		all.Wait()
+		created := 0
+		for _, err := range errs {
+			if err == nil {
+				created++
+			} else if !errors.Is(err, bus.ErrExists) {
+				t.Error(err)
+			}
+		}
+		if created != 1 {
+			t.Errorf("%d created one key", created)
+		}
+	}
 }
 
 // try writes with a short patience: while a cluster elects leaders, an answer may be lost.

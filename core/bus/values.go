@@ -262,7 +262,7 @@ func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
 
 func storeError(e *jetstream.APIError) error {
 	switch e.ErrorCode {
-	case jetstream.JSErrCodeStreamWrongLastSequence:
+	case jetstream.JSErrCodeStreamWrongLastSequence, 10164: // the latter in a cluster, of a write that is under way
 		return ErrConflict
 	case 10077: // maximum messages per subject, and every other limit: the text tells
 		if strings.Contains(e.Description, "per subject") {
