@@ -92,67 +92,72 @@ func (r *running) begin(cmd keys.Command, now time.Time) {
 	ctx, cancel := context.WithCancelCause(timed)
 	t.ctx, t.cancel = ctx, func(cause error) { cancel(cause); stop() }
 	r.add(t)
-	if !r.enqueue(t, mutates) {
+	if err := r.enqueue(t, mutates); err != nil {
 		r.meters.busy.Inc()
-		r.settle(t, outcome{reason: ReasonBusy, retcode: 1,
-			err: fmt.Errorf("not started: the peel is busy, %d jobs wait already; try again when they are done", r.Queue)})
+		r.settle(t, outcome{reason: ReasonBusy, retcode: 1, err: fmt.Errorf("not started: the peel is busy, %w", err)})
 		r.done(t)
 	}
 }
 
-// enqueue hands the job on, or says that there is no room.
-func (r *running) enqueue(t *task, mutates bool) bool {
+// enqueue hands the job on, or says why it cannot.
+func (r *running) enqueue(t *task, mutates bool) error {
+	full := fmt.Errorf("%d jobs wait already; try again when they are done", r.Queue)
 	if mutates {
+		if ahead := r.changing.Add(1) - 1; t.cmd.NoQueue && ahead > 0 {
+			r.changing.Add(-1)
+			return fmt.Errorf("%d jobs that may change the host run or wait, and this one is not to wait for them", ahead)
+		}
 		select {
 		case r.mutate <- t:
 			r.ack(t.cmd.JID)
 			context.AfterFunc(t.ctx, func() { r.perform(t) }) // it need not wait for its turn to say that it will have none
-			return true
+			return nil
 		default:
-			return false
+			r.changing.Add(-1)
+			return full
 		}
 	}
 	select {
 	case r.waiting <- struct{}{}:
 	default:
-		return false
+		return full
+	}
+	if t.cmd.NoQueue {
+		select {
+		case r.reads <- struct{}{}:
+		default:
+			<-r.waiting
+			return fmt.Errorf("%d functions run, and this one is not to wait for them", r.Concurrent)
+		}
 	}
 	go func() {
 		defer func() { <-r.waiting }()
 		late := time.AfterFunc(ackAfter, func() { r.ack(t.cmd.JID) })
 		defer late.Stop()
-		select {
-		case r.reads <- struct{}{}:
-			defer func() { <-r.reads }()
-		case <-t.ctx.Done():
+		if !t.cmd.NoQueue { // which has a slot
+			select {
+			case r.reads <- struct{}{}:
+			case <-t.ctx.Done():
+				r.perform(t)
+				return
+			}
 		}
+		defer func() { <-r.reads }()
 		r.perform(t)
 	}()
-	return true
+	return nil
 }
 
-// mutating runs what changes the host, one at a time and in order.
+// mutating runs what changes the host, one at a time and in order. When it ends, what is still
+// queued ends by itself, as interrupted before it started.
 func (r *running) mutating(ctx context.Context) {
 	for {
 		select {
 		case t := <-r.mutate:
 			r.perform(t)
-			continue
-		default:
-		}
-		select {
-		case t := <-r.mutate:
-			r.perform(t)
+			r.changing.Add(-1)
 		case <-ctx.Done():
-			// What is still queued ends as interrupted, before it started.
-			for {
-				select {
-				case t := <-r.mutate:
-					r.perform(t)
-				default:
-					return
-				}
-			}
+			return
 		}
 	}
 }

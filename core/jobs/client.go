@@ -71,6 +71,7 @@ func (c *Client) Follow(ctx context.Context, jid string, wait bool) (*Job, *Reco
 	if wait && record.Stage() != StageRefused && record.State != StateClosed {
 		j.req.Timeout = time.Until(record.Deadline)
 	}
+	j.patient = true
 	if err := j.listen(); err != nil {
 		j.cancel(nil)
 		return nil, nil, err

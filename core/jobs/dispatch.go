@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -12,6 +13,8 @@ import (
 const (
 	firstLook = 500 * time.Millisecond
 	mostLook  = 15 * time.Second
+	// waitLook is mostLook where peels are waited for that are not connected.
+	waitLook = time.Minute
 	// perTarget stretches the first look of a large job: that long its returns take to come in.
 	perTarget = 200 * time.Microsecond
 )
@@ -23,10 +26,10 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 		return 0, err
 	}
 	r := job.record
-	if len(r.Targets) == 0 {
+	if len(r.awaited()) == 0 {
 		return 0, d.close(ctx, job, 0)
 	}
-	targets := r.Targets
+	targets := r.Targets // the others get it as they come
 	if w.Attempt > 1 {
 		silent, returned, err := d.silent(ctx, job)
 		if err != nil {
@@ -35,13 +38,16 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 		if len(silent) == 0 {
 			return 0, d.close(ctx, job, returned)
 		}
-		targets = silent
+		targets = slices.DeleteFunc(silent, func(id string) bool { return r.Wait && !d.connected(id) })
 	}
 	if r.CancelledBy != "" {
 		return firstLook, nil // which says it to the peels
 	}
 	start := time.Now()
-	if err := d.command(ctx, w, r, targets); err != nil {
+	if len(targets) > 0 {
+		err = d.command(ctx, &w, r, targets)
+	}
+	if err != nil {
 		return 0, err
 	}
 	d.meters.dispatch.UpdateDuration(start)
@@ -70,7 +76,7 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 		return pause(r, w.Attempt), err
 	}
 	if len(unheard) > 0 && time.Now().Before(r.Deadline) {
-		if err := d.command(ctx, w, r, unheard); err != nil {
+		if err := d.command(ctx, &w, r, unheard); err != nil {
 			return 0, err
 		}
 		d.meters.resent.Add(len(unheard))
@@ -81,7 +87,11 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 // pause is how long to wait before looking again: longer each time, and not past the end.
 func pause(r *Record, attempt uint64) time.Duration {
 	d := max(firstLook, time.Duration(len(r.Targets))*perTarget)
-	d = min(d<<min(attempt-1, 8), max(d, mostLook))
+	most := mostLook
+	if r.Wait {
+		most = waitLook
+	}
+	d = min(d<<min(attempt-1, 8), max(d, most))
 	left := time.Until(r.Deadline.Add(grace)) + 10*time.Millisecond
 	return max(10*time.Millisecond, min(d, left))
 }
@@ -99,23 +109,24 @@ func (d *dispatching) silent(ctx context.Context, job *liveJob) (silent []string
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, id := range r.Targets {
+	awaited := r.awaited()
+	for _, id := range awaited {
 		if stored[bus.Return(r.JID, id)] == 0 {
 			silent = append(silent, id)
 		}
 	}
-	return silent, len(r.Targets) - len(silent), nil
+	return silent, len(awaited) - len(silent), nil
 }
 
 // command signs the job once for these targets and sends it to each.
-func (d *dispatching) command(ctx context.Context, w bus.Work, r *Record, targets []string) error {
+func (d *dispatching) command(ctx context.Context, w *bus.Work, r *Record, targets []string) error {
 	now := time.Now()
 	if !now.Before(r.Deadline) {
 		return nil
 	}
-	return d.send(ctx, &w, keys.Command{
+	return d.send(ctx, w, keys.Command{
 		JID: r.JID, Kind: keys.Run, Function: r.Function, Args: r.Args, Kwargs: r.Kwargs, Operator: r.Operator,
-		Issued: now, Expires: r.Deadline, Until: r.Until,
+		Issued: now, Expires: r.end(now), Until: r.Until, NoQueue: r.NoQueue,
 	}, targets)
 }
 
@@ -157,6 +168,6 @@ func (d *dispatching) close(ctx context.Context, job *liveJob, returned int) err
 		return err
 	}
 	d.forget(r.JID)
-	d.meters.closed(returned == len(r.Targets)).Inc()
-	return nil
+	d.meters.closed(returned == r.Addressed).Inc()
+	return d.withdraw(ctx, &r)
 }

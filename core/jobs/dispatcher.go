@@ -61,7 +61,8 @@ const presenceWait = 5 * time.Second
 type dispatching struct {
 	Dispatcher
 	meters dispatcherMeters
-	ready  <-chan struct{} // of Presence; nil if it always is
+	deferred
+	ready <-chan struct{} // of Presence; nil if it always is
 
 	mu   sync.Mutex
 	live map[string]*liveJob
@@ -83,7 +84,7 @@ func newLiveJob(r *Record, rev uint64) *liveJob {
 
 // Run takes jobs until the context ends.
 func (d Dispatcher) Run(ctx context.Context) error {
-	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}}
+	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}, deferred: newDeferred()}
 	if run.Log == nil {
 		run.Log = slog.New(slog.DiscardHandler)
 	}
@@ -106,6 +107,7 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	}
 	defer stopOrders()
 	go run.forgetting(ctx)
+	defer run.awaitArrivals(ctx)()
 	queue := bus.Queue{Stream: bus.StreamSubmissions, Durable: workQueue, AckWait: run.AckWait, Workers: run.Workers}
 	for {
 		err := run.Conn.Work(ctx, queue, run.handle)

@@ -1,5 +1,7 @@
 package jobs
 
+import "time"
+
 // Event is something that happened to a job: Queued, Addressed, Refused, Acked or Return.
 type Event interface{ event() }
 
@@ -12,6 +14,8 @@ type Addressed struct {
 	Targets []string // connected, and waited for
 	Offline []string // matched but not connected; not waited for
 	Missing []string // named in full, but unknown
+	// Until is when the job ends that Offline get when they connect; zero if they do not.
+	Until time.Time
 }
 
 // Refused says that the masters have refused the request, and why.
@@ -34,7 +38,7 @@ func (Return) event()    {}
 type Summary struct {
 	JID       string
 	Targets   []string
-	Offline   []string
+	Offline   []string // that have not returned, if they have connected meanwhile
 	Missing   []string
 	Returned  int      // of Targets
 	Failed    []string // of those that returned, in the order they did

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -31,7 +32,9 @@ type Job struct {
 
 	addressed bool
 	reread    bool            // the record has changed since it was read
+	patient   bool            // waits for those too who have to connect first
 	waiting   map[string]bool // targets that have not returned
+	later     map[string]bool // of Offline, those who may return all the same
 	acked     map[string]bool
 	summary   Summary
 }
@@ -41,7 +44,7 @@ func newJob(ctx context.Context, c *Client, r Request) *Job {
 	return &Job{
 		ID: r.JID, client: c, req: r, ctx: ctx, cancel: cancel,
 		events: make(chan Event, 256), msgs: make(chan bus.Msg, 1024), again: make(chan struct{}, 1),
-		waiting: map[string]bool{}, acked: map[string]bool{},
+		waiting: map[string]bool{}, later: map[string]bool{}, acked: map[string]bool{},
 		summary: Summary{JID: r.JID},
 	}
 }
@@ -181,7 +184,7 @@ func (j *Job) message(m bus.Msg) {
 		}
 	}
 	switch {
-	case !j.waiting[peel]:
+	case !j.waiting[peel] && !j.later[peel]:
 	case kind == "return":
 		j.returned(m.Subject, m.Data)
 	case !j.acked[peel]:
@@ -203,7 +206,7 @@ func (j *Job) note(data []byte) {
 	case n.Stored:
 		j.catchUp()
 	default:
-		j.address(n.Targets, n.Offline, n.Missing)
+		j.address(Addressed{n.Targets, n.Offline, n.Missing, n.Until})
 	}
 }
 
@@ -212,13 +215,21 @@ func (j *Job) refuse(reason string) {
 	j.emit(Refused{reason})
 }
 
-func (j *Job) address(targets, offline, missing []string) {
+func (j *Job) address(a Addressed) {
 	j.addressed = true
-	for _, peel := range targets {
+	if j.patient && !a.Until.IsZero() {
+		a.Targets, a.Offline = slices.Concat(a.Targets, a.Offline), nil
+	}
+	for _, peel := range a.Targets {
 		j.waiting[peel] = true
 	}
-	j.summary.Targets, j.summary.Offline, j.summary.Missing = targets, offline, missing
-	j.emit(Addressed{targets, offline, missing})
+	if !a.Until.IsZero() {
+		for _, peel := range a.Offline {
+			j.later[peel] = true
+		}
+	}
+	j.summary.Targets, j.summary.Offline, j.summary.Missing = a.Targets, a.Offline, a.Missing
+	j.emit(a)
 }
 
 // returned takes a return of a peel that is waited for; the first counts.
@@ -229,6 +240,11 @@ func (j *Job) returned(subject string, data []byte) {
 		r = Return{JID: j.ID, Peel: peel, Function: j.req.Function, Retcode: 1, Error: err.Error()}
 	}
 	delete(j.waiting, r.Peel)
+	if j.later[r.Peel] {
+		delete(j.later, r.Peel)
+		j.summary.Targets = append(slices.Clip(j.summary.Targets), r.Peel)
+		j.summary.Offline = slices.DeleteFunc(slices.Clone(j.summary.Offline), func(id string) bool { return id == r.Peel })
+	}
 	j.summary.Returned++
 	if r.Failed() {
 		j.summary.Failed = append(j.summary.Failed, r.Peel)
@@ -267,7 +283,7 @@ func (j *Job) readRecord(ctx context.Context) error {
 	case record.State == StateRefused:
 		j.refuse(record.Error)
 	case !j.addressed:
-		j.address(record.Targets, record.Offline, record.Missing)
+		j.address(Addressed{record.Targets, record.Offline, record.Missing, record.until()})
 	}
 	j.reread = false
 	if by := record.CancelledBy; by != "" && j.summary.Cancelled == "" {
@@ -280,7 +296,7 @@ func (j *Job) readRecord(ctx context.Context) error {
 // readReturns looks for stored returns of peels that are waited for. The names come first:
 // mostly there is nothing new, and returns can be large.
 func (j *Job) readReturns(ctx context.Context) error {
-	if len(j.waiting) == 0 {
+	if len(j.waiting)+len(j.later) == 0 {
 		return nil
 	}
 	stored, err := j.client.Conn.StreamSubjects(ctx, bus.StreamReturns, bus.Returns(j.ID))
@@ -290,13 +306,13 @@ func (j *Job) readReturns(ctx context.Context) error {
 	news := false
 	for subject := range stored {
 		_, _, peel, ok := bus.ParseJobSubject(subject)
-		news = news || ok && j.waiting[peel]
+		news = news || ok && (j.waiting[peel] || j.later[peel])
 	}
 	if !news {
 		return nil
 	}
 	return j.client.Conn.StreamMessages(ctx, bus.StreamReturns, bus.Returns(j.ID), func(subject string, data []byte, _ time.Time) error {
-		if _, _, peel, ok := bus.ParseJobSubject(subject); ok && j.waiting[peel] {
+		if _, _, peel, ok := bus.ParseJobSubject(subject); ok && (j.waiting[peel] || j.later[peel]) {
 			j.returned(subject, data)
 		}
 		return nil

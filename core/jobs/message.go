@@ -14,6 +14,10 @@ const (
 	// DefaultTimeout is a job's time where the request names none; MaxTimeout is the most.
 	DefaultTimeout = time.Minute
 	MaxTimeout     = 24 * time.Hour
+	// DefaultExpires is how long a job waits for peels that are not connected where the request
+	// says that it does, and not how long; MaxExpires is the most: as long as records are kept.
+	DefaultExpires = 24 * time.Hour
+	MaxExpires     = 7 * 24 * time.Hour
 
 	maxRequest  = 512 << 10 // encoded; leaves room for signature and proof under max_payload
 	maxTarget   = 64 << 10
@@ -31,6 +35,12 @@ type Request struct {
 	// Timeout covers the whole job: waiting for a master, delivery, the peel's queue, the function.
 	Timeout time.Duration `msgpack:"timeout"`
 	Comment string        `msgpack:"comment"`
+	// Wait gives the job to peels that are not connected when they connect, until Expires after
+	// its submission. Timeout is then what each peel has from the moment it is given the job.
+	Wait    bool          `msgpack:"wait"`
+	Expires time.Duration `msgpack:"expires"`
+	// NoQueue has a busy peel refuse the job rather than let it wait for its turn.
+	NoQueue bool `msgpack:"no_queue"`
 }
 
 // Check says what is wrong with a request, the job id apart. Zero Timeout is right: it means DefaultTimeout.
@@ -46,6 +56,10 @@ func (r *Request) Check() error {
 		return fmt.Errorf("the comment has %d bytes: at most %d are allowed", len(r.Comment), maxComment)
 	case r.Timeout < 0 || r.Timeout > MaxTimeout:
 		return fmt.Errorf("timeout %s: use more than 0 and at most %s", r.Timeout, MaxTimeout)
+	case r.Expires < 0 || r.Expires > MaxExpires:
+		return fmt.Errorf("expires %s: use more than 0 and at most %s", r.Expires, MaxExpires)
+	case r.Expires != 0 && !r.Wait:
+		return fmt.Errorf("expires %s: only a job that waits for peels to connect expires", r.Expires)
 	}
 	return checkFunction(r.Function)
 }
@@ -73,6 +87,9 @@ func decodeRequest(data []byte) (Request, error) {
 	if r.Timeout == 0 {
 		r.Timeout = DefaultTimeout
 	}
+	if r.Wait && r.Expires == 0 {
+		r.Expires = DefaultExpires
+	}
 	return r, nil
 }
 
@@ -92,6 +109,8 @@ type Note struct {
 	Offline []string `msgpack:"offline"` // matched, but not connected
 	Missing []string `msgpack:"missing"` // named in full, but unknown
 	Stored  bool     `msgpack:"stored"`  // the lists are too long for a note: read the record
+	// Until is when a job ends that Offline get when they connect; zero if they do not.
+	Until time.Time `msgpack:"until"`
 }
 
 // Return is a peel's result of a job.

@@ -38,6 +38,9 @@ func (d *dispatching) openJob(ctx context.Context, w bus.Work, req Request, oper
 		d.Log.Info("a job is refused", "job", record.JID, "operator", operator, "target", record.Target, "function", record.Function, "error", record.Error)
 		return nil, d.tell(record)
 	}
+	if err := d.announce(ctx, record); err != nil {
+		return nil, err
+	}
 	d.meters.requests("accepted").Inc()
 	d.Log.Info("job", "job", record.JID, "operator", operator, "target", clip(record.Target, 200), "function", record.Function,
 		"targets", len(record.Targets), "offline", len(record.Offline), "missing", len(record.Missing), "comment", record.Comment)
@@ -56,6 +59,9 @@ func (d *dispatching) load(ctx context.Context, jid, operator string) (*liveJob,
 	case record.State != StateOpen:
 		return nil, d.tell(record)
 	}
+	if err := d.announce(ctx, record); err != nil {
+		return nil, err
+	}
 	d.meters.takeovers.Inc()
 	d.Log.Info("taking over a job", "job", jid, "operator", operator, "function", record.Function)
 	return newLiveJob(record, rev), nil
@@ -68,6 +74,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	r := &Record{
 		JID: req.JID, Operator: operator, Target: req.Target, Function: req.Function, Args: req.Args, Kwargs: req.Kwargs,
 		Comment: req.Comment, Created: now, Timeout: req.Timeout, Deadline: now.Add(req.Timeout), State: StateOpen,
+		Wait: req.Wait, NoQueue: req.NoQueue,
 	}
 	refuse := func(err error) (*Record, error) {
 		r.State, r.Error, r.Closed = StateRefused, err.Error(), now
@@ -82,10 +89,13 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	switch {
 	case err != nil:
 		return nil, err
-	case age >= req.Timeout:
-		return refuse(fmt.Errorf("no master took the job within its time of %s: run it again", req.Timeout))
+	case age >= max(req.Timeout, req.Expires):
+		return refuse(fmt.Errorf("no master took the job within its time of %s: run it again", max(req.Timeout, req.Expires)))
 	}
 	r.Created, r.Deadline = now.Add(-age), r.Deadline.Add(-age)
+	if req.Wait {
+		r.Deadline = r.Created.Add(req.Expires)
+	}
 	r.Until = r.Deadline
 	ids, missing, err := d.resolve(ctx, req.Target)
 	switch {
@@ -106,7 +116,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 			r.Offline = append(r.Offline, id)
 		}
 	}
-	r.Addressed = len(r.Targets)
+	r.Addressed = len(r.awaited())
 	return r, nil
 }
 

@@ -91,6 +91,7 @@ func (r *running) mutates(cmd keys.Command) (yes bool) {
 func (r *running) settle(t *task, o outcome) {
 	ret := r.returnOf(t, o)
 	r.meters.returned(ret.Success)
+	r.Log.Info("job", "job", ret.JID, "function", ret.Function, "operator", t.cmd.Operator, "success", ret.Success, "reason", string(ret.Reason), "duration", ret.Duration)
 	data := r.encode(ret)
 	r.journal.end(ret.JID, data)
 	r.outbox.send(ret.JID, data)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,6 +26,9 @@ type Presence struct {
 	// OnConnect is called for each connection a peel makes, OnDisconnect when a peel's last one
 	// is gone; not for those found by Run's first look. Set them before Run; they must not block.
 	OnConnect, OnDisconnect func(id string)
+
+	hooks map[int]func(id string) // of Watch, called like OnConnect
+	hook  int
 
 	again chan struct{}
 	ready chan struct{} // closed when the first list is complete
@@ -72,7 +76,7 @@ func NewPresence(conn *bus.Conn, account string, log *slog.Logger) *Presence {
 		conn: conn, account: account, log: log,
 		again: make(chan struct{}, 1), ready: make(chan struct{}),
 		conns: map[connection]*presence{}, peels: map[string]map[connection]*presence{},
-		gone: map[connection]time.Time{}, quiet: map[string]int{}, trouble: quietLog{every: time.Minute}, page: listPage,
+		hooks: map[int]func(string){}, gone: map[connection]time.Time{}, quiet: map[string]int{}, trouble: quietLog{every: time.Minute}, page: listPage,
 	}
 }
 
@@ -170,8 +174,34 @@ func (p *Presence) connected(e event) {
 	p.mu.Lock()
 	added := p.add(e.connection(), peel)
 	p.mu.Unlock()
-	if added && p.OnConnect != nil {
-		p.OnConnect(peel.ID)
+	if added {
+		p.arrived(peel.ID)
+	}
+}
+
+// Watch calls f, which must not block, for each connection a peel makes from now on.
+func (p *Presence) Watch(f func(id string)) (stop func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.hook
+	p.hook++
+	p.hooks[n] = f
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.hooks, n)
+	}
+}
+
+func (p *Presence) arrived(id string) {
+	if p.OnConnect != nil {
+		p.OnConnect(id)
+	}
+	p.mu.RLock()
+	hooks := slices.Collect(maps.Values(p.hooks))
+	p.mu.RUnlock()
+	for _, f := range hooks {
+		f(id)
 	}
 }
 

@@ -128,9 +128,9 @@ func (p *Presence) take(answer *page) {
 			fresh = append(fresh, user.Name)
 		}
 	}
-	if !p.first() && p.OnConnect != nil {
+	if !p.first() {
 		for _, id := range fresh {
-			p.OnConnect(id)
+			p.arrived(id)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -44,6 +45,10 @@ type Record struct {
 	Addressed int `msgpack:"addressed"`
 	// Until is the Deadline as it was at first; peels remember the job at least that long.
 	Until time.Time `msgpack:"until"`
+
+	// Wait: Offline are waited for too, and get the job when they connect.
+	Wait    bool `msgpack:"wait"`
+	NoQueue bool `msgpack:"no_queue"`
 
 	// CancelledBy is the operator who ended the job before its time; empty if nobody has.
 	CancelledBy string    `msgpack:"cancelled_by"`
@@ -209,9 +214,33 @@ func (r *Record) loadLists(ctx context.Context, c *bus.Conn) error {
 
 // note is what followers of the job are told of the record.
 func (r *Record) note() Note {
-	n := Note{Error: r.Error, Targets: r.Targets, Offline: r.Offline, Missing: r.Missing}
+	n := Note{Error: r.Error, Targets: r.Targets, Offline: r.Offline, Missing: r.Missing, Until: r.until()}
 	if listBytes(r.Targets, r.Offline, r.Missing) > maxLists {
 		n.Targets, n.Offline, n.Missing, n.Stored = nil, nil, nil, true
 	}
 	return n
+}
+
+// awaited are all peels that are to return.
+func (r *Record) awaited() []string {
+	if !r.Wait || len(r.Offline) == 0 {
+		return r.Targets
+	}
+	return slices.Concat(r.Targets, r.Offline)
+}
+
+// until is when the job ends for those who have to connect first; zero if they are not waited for.
+func (r *Record) until() time.Time {
+	if !r.Wait {
+		return time.Time{}
+	}
+	return r.Deadline
+}
+
+// end is when a peel must be done that is given the job now.
+func (r *Record) end(now time.Time) time.Time {
+	if end := now.Add(r.Timeout); r.Wait && end.Before(r.Deadline) {
+		return end
+	}
+	return r.Deadline
 }

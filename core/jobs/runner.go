@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -53,15 +54,16 @@ var (
 // running is a Runner at work.
 type running struct {
 	Runner
-	journal *journal
-	outbox  *outbox
-	meters  runnerMeters
-	refusal quietLog
-	base    context.Context // of all functions
-	tasks   sync.WaitGroup
-	mutate  chan *task
-	reads   chan struct{} // a slot for each reading function that may run
-	waiting chan struct{} // a slot for each that may wait or run
+	journal  *journal
+	outbox   *outbox
+	meters   runnerMeters
+	refusal  quietLog
+	base     context.Context // of all functions
+	tasks    sync.WaitGroup
+	mutate   chan *task
+	changing atomic.Int32  // mutating jobs that run or wait
+	reads    chan struct{} // a slot for each reading function that may run
+	waiting  chan struct{} // a slot for each that may wait or run
 
 	mu     sync.Mutex
 	active map[string]*task // that have not come to their returns

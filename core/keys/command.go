@@ -34,6 +34,8 @@ type Command struct {
 	// Until is how long commands of this job may come, each with an end of its own; a peel
 	// remembers the job at least until then. Zero means Expires.
 	Until time.Time `msgpack:"until"`
+	// NoQueue asks the peel to refuse the job rather than to let it wait for another.
+	NoQueue bool `msgpack:"no_queue"`
 }
 
 // Last is when the last command of the job will have expired.

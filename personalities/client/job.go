@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/ptorbus/zester/core/config"
@@ -20,8 +21,11 @@ type jobCommand struct {
 
 // submitFlags are of all commands that submit a job.
 type submitFlags struct {
-	Async   bool `help:"Print the job id and do not wait."`
-	Verbose bool `short:"v" help:"Print the job id first."`
+	WhenOffline string        `default:"skip" enum:"skip,wait" env:"ZESTER_WHEN_OFFLINE" help:"Peels that are not connected: skip them, or wait, to give them the job when they connect."`
+	Expires     time.Duration `default:"24h" help:"How long the job waits for them."`
+	Queue       bool          `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
+	Async       bool          `help:"Print the job id and do not wait."`
+	Verbose     bool          `short:"v" help:"Print the job id first."`
 }
 
 func (c *jobCommand) Run(s *session) error {
@@ -39,7 +43,32 @@ func (s *session) jobs() (*jobs.Client, error) {
 	return &jobs.Client{Conn: conn, Operator: s.operator, Log: s.log}, nil
 }
 
+// into completes a request.
+func (f *submitFlags) into(r *jobs.Request) {
+	if r.NoQueue = !f.Queue; r.NoQueue && stateRun(r.Function) {
+		kwargs := maps.Clone(r.Kwargs)
+		if kwargs == nil {
+			kwargs = map[string]any{}
+		}
+		kwargs["queue"] = false // nor for a run that no job has started
+		r.Kwargs = kwargs
+	}
+	if f.WhenOffline == "wait" {
+		r.Wait, r.Expires = true, f.Expires
+	}
+}
+
+// stateRun says whether a function runs states, one run at a time.
+func stateRun(function string) bool {
+	switch function {
+	case "state.apply", "state.highstate", "state.sls", "state.sls_id", "state.single":
+		return true
+	}
+	return false
+}
+
 func (s *session) submit(r jobs.Request, flags submitFlags) error {
+	flags.into(&r)
 	client, err := s.jobs()
 	if err != nil {
 		return err
@@ -76,8 +105,12 @@ func (s *session) event(job *jobs.Job, e jobs.Event) {
 		fmt.Fprintf(s.stdio.Err, "job %s is queued: no master has taken it yet\n", job.ID)
 	case jobs.Addressed:
 		s.missing(e.Missing)
+		text := "not connected"
+		if !e.Until.IsZero() {
+			text += ": it gets the job when it connects, until " + stamp(e.Until)
+		}
 		for _, id := range e.Offline {
-			s.print.problem(id, "not connected")
+			s.print.problem(id, text)
 		}
 	case jobs.Cancelled:
 		fmt.Fprintf(s.stdio.Err, "job %s is cancelled by %s\n", job.ID, e.By)

@@ -95,7 +95,7 @@ func (s *session) jobHead(r *jobs.Record, sum *jobs.Summary) {
 		silent = "waits for"
 	}
 	field(silent, strings.Join(silentOf(sum), ", "))
-	field("offline", strings.Join(r.Offline, ", "))
+	field("offline", strings.Join(sum.Offline, ", "))
 	field("unknown", strings.Join(r.Missing, ", "))
 }
 
