@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/personalities/bench"
 	"github.com/ptorbus/zester/personalities/bootstrap"
 	"github.com/ptorbus/zester/personalities/client"
 	"github.com/ptorbus/zester/personalities/master"
@@ -42,6 +43,7 @@ func personalities() []personality {
 		{"bootstrap", "", "Create the keys and credentials of a new cluster.", bootstrap.Run},
 		{"playground", "", "Run a whole fleet on this host, to try things out.", playground.Run},
 		{"playground-init", "playground-init", "Write all that a playground of containers needs.", bootstrap.RunInit},
+		{"bench", "", "Measure what jobs cost beside what NATS alone costs.", bench.Run},
 		{"install", "", "Lay the symlinks of the other programs.", install},
 	}
 }
