@@ -26,6 +26,48 @@ type scope struct {
 	slots    map[string]int
 	loop     *forStmt // the loop whose body this is
 	captured bool     // a macro or call block closes over it
+	block    bool     // a block: what is around it does not count
+	first    map[string]use
+	soft     int // branches around it
+}
+
+// use is how a region first deals with a name. Where that is an assignment made in
+// any case, Jinja2 gives the name to the region: what is nested in it sees nothing
+// else under that name, not even before the assignment.
+type use int
+
+const (
+	reads use = iota + 1
+	mayAssign
+	assigns
+)
+
+func (s *scope) note(name string, u use) {
+	if s.first == nil {
+		s.first = map[string]use{}
+	}
+	if s.first[name] == 0 {
+		s.first[name] = u
+	}
+}
+
+// owns tells whether a name is the region's alone; root is the outermost region.
+func (s *scope) owns(name string, root *scope) bool {
+	if s.first[name] != assigns {
+		return false
+	}
+	for at := s; at != root; at = at.outer {
+		if at.block {
+			return true
+		}
+		if at.outer == nil {
+			return root.first[name] == 0
+		}
+		if at.outer.first[name] != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *scope) declare(name string) int {
@@ -42,13 +84,16 @@ func (s *scope) declare(name string) int {
 // compiler turns one source into a template. gonja's parser drives it: it is the
 // parser's table of tags.
 type compiler struct {
-	tmpl  *template
-	scope *scope
-	names []*nameExpr
-	soft  int       // inside branches, where an unknown filter is no error yet
-	open  []openTag // tags waiting for their end
-	loops int       // enclosing loops, for break and continue
-	depth int
+	tmpl   *template
+	scope  *scope
+	root   scope // the outermost region, which is no frame
+	names  []*nameExpr
+	stores []string  // assigned by the tag being parsed, not yet noted
+	target bool      // what is being parsed is assigned to
+	soft   int       // inside branches, where an unknown filter is no error yet
+	open   []openTag // tags waiting for their end
+	loops  int       // enclosing loops, for break and continue
+	depth  int
 }
 
 type openTag struct {
@@ -187,7 +232,7 @@ func (t *tag) inner(s *scope, ends ...string) ([]stmt, *tag) {
 }
 
 func (c *compiler) push(s *scope) *scope {
-	s.outer = c.scope
+	s.outer, s.soft = c.scope, c.soft
 	c.scope = s
 	return s
 }
@@ -223,7 +268,11 @@ func (c *compiler) statements(list []nodes.Node) []stmt {
 // been seen.
 func (c *compiler) name(t *tokens.Token) *nameExpr {
 	n := &nameExpr{pos: int32(t.Pos), name: t.Val, at: c.scope}
+	if c.target {
+		return n
+	}
 	c.names = append(c.names, n)
+	c.here().note(t.Val, reads)
 	if t.Val == "loop" {
 		for s := c.scope; s != nil; s = s.outer {
 			if s.loop != nil {
@@ -234,15 +283,38 @@ func (c *compiler) name(t *tokens.Token) *nameExpr {
 	return n
 }
 
+func (c *compiler) here() *scope {
+	if c.scope == nil {
+		return &c.root
+	}
+	return c.scope
+}
+
+// assigned notes the names the tag assigns, once it no longer reads any.
+func (c *compiler) assigned() {
+	s := c.here()
+	for _, name := range c.stores {
+		if c.soft > s.soft {
+			s.note(name, mayAssign)
+		} else {
+			s.note(name, assigns)
+		}
+	}
+	c.stores = c.stores[:0]
+}
+
 func (c *compiler) resolve() {
 	for _, n := range c.names {
-		hops := 0
-		for s := n.at; s != nil; s = s.outer {
+		hops, inBlock := 0, false
+		for s := n.at; s != nil && !n.sealed; s = s.outer {
 			if slot, ok := s.slots[n.name]; ok {
 				n.refs = append(n.refs, ref{hops, slot})
 			}
 			hops++
+			inBlock = inBlock || s.block
+			n.sealed = s != n.at && s.owns(n.name, &c.root)
 		}
+		n.exported = n.at != nil && !inBlock && c.root.owns(n.name, &c.root)
 		n.at = nil
 	}
 }

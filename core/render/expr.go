@@ -19,6 +19,9 @@ type nameExpr struct {
 	name string
 	refs []ref
 	at   *scope // where it was written, until names are resolved
+
+	sealed   bool // only refs count
+	exported bool // of the context, only what the template itself has set counts
 }
 
 func (e *nameExpr) eval(f *frame) any {
@@ -41,6 +44,15 @@ func (e *nameExpr) find(f *frame) any {
 		if v := fr.slots[ref.slot]; v != missing {
 			return v
 		}
+	}
+	switch {
+	case e.sealed:
+		return missing
+	case e.exported:
+		if v, ok := f.env.ctx.vars[e.name]; ok {
+			return v
+		}
+		return missing
 	}
 	return f.env.ctx.lookup(f.r, e.name)
 }

@@ -254,6 +254,7 @@ func parseImport(c *compiler, t *tag) stmt {
 	s := &importStmt{pos: int32(t.pos), x: t.expression(), at: c.scope}
 	t.expectName("as")
 	_, s.target = t.nameTarget()
+	c.assigned()
 	s.context = t.importContext(false)
 	t.end()
 	return s
@@ -297,5 +298,6 @@ func parseFrom(c *compiler, t *tag) stmt {
 		}
 	}
 	t.end()
+	c.assigned()
 	return s
 }

@@ -106,7 +106,7 @@ func parseBlock(c *compiler, t *tag) stmt {
 	if c.tmpl.blocks[name] != nil {
 		failAt(t.pos, "block "+repr(name)+" defined twice")
 	}
-	def := &blockDef{name: name, scope: &scope{}, super: -1}
+	def := &blockDef{name: name, scope: &scope{block: true}, super: -1}
 	c.tmpl.blocks[name] = def
 	s := &blockStmt{pos: int32(t.pos), def: def, at: c.scope, top: c.scope == nil}
 	s.scoped = t.skipName("scoped")

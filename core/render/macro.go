@@ -154,6 +154,7 @@ func (s *callStmt) exec(f *frame) signal {
 
 func parseMacro(c *compiler, t *tag) stmt {
 	name, target := t.nameTarget()
+	c.assigned()
 	def := parseMacroBody(c, t, name, "endmacro", true, func() { t.end() })
 	return &macroStmt{target: target, def: def}
 }
@@ -192,6 +193,7 @@ func parseMacroBody(c *compiler, t *tag, name, endTag string, signature bool, re
 				t.expect(tokens.Comma)
 			}
 			param, target := t.nameTarget()
+			c.assigned()
 			if slices.Contains(def.params, param) {
 				t.fail("duplicate argument " + repr(param) + " of macro " + repr(name))
 			}

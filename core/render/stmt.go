@@ -196,7 +196,10 @@ func (t *tag) assignTarget(fields bool) target {
 		return fieldTarget{obj, t.expect(tokens.Name).Val}
 	}
 	pos := t.pos32()
-	return t.c.store(t.tuple(tupleRules{target: true}), pos, fields)
+	t.c.target = true
+	x := t.tuple(tupleRules{target: true})
+	t.c.target = false
+	return t.c.store(x, pos, fields)
 }
 
 func (t *tag) pos32() int32 { return int32(t.cur().Pos) }
@@ -213,6 +216,7 @@ func (t *tag) nameTarget() (string, target) {
 
 // variable is the place of a variable assigned in the current region.
 func (c *compiler) variable(name string) target {
+	c.stores = append(c.stores, name)
 	if c.scope == nil {
 		return globalTarget{name}
 	}

@@ -79,6 +79,7 @@ func parseFor(c *compiler, t *tag) stmt {
 	// The target comes before what it is assigned from, but belongs to the body.
 	c.push(s.scope)
 	s.target = t.assignTarget(false)
+	c.assigned()
 	s.scope.loop = s
 	s.loopSlot = s.scope.declare("loop")
 	c.pop()
@@ -118,8 +119,10 @@ func parseSet(c *compiler, t *tag) stmt {
 	if t.skip(tokens.Assign) {
 		s := &setStmt{target: target, x: t.tuple(tupleRules{})}
 		t.end()
+		c.assigned()
 		return s
 	}
+	c.assigned()
 	s := &setBlockStmt{target: target, scope: &scope{}, pos: int32(t.pos)}
 	if t.skip(tokens.Pipe) {
 		s.filters = t.filterChain()
@@ -138,6 +141,7 @@ func parseWith(c *compiler, t *tag) stmt {
 		}
 		c.push(s.scope)
 		s.targets = append(s.targets, t.assignTarget(false))
+		c.assigned()
 		c.pop()
 		t.expect(tokens.Assign)
 		s.values = append(s.values, t.expression())
@@ -181,11 +185,12 @@ func parseAutoescape(_ *compiler, t *tag) stmt {
 }
 
 // parseLoad parses {% load_yaml as x %}...{% endload %}.
-func parseLoad(_ *compiler, t *tag) stmt {
+func parseLoad(c *compiler, t *tag) stmt {
 	s := &setBlockStmt{load: strings.TrimPrefix(t.name, "load_"), scope: &scope{}, pos: int32(t.pos)}
 	t.expectName("as")
 	s.target = t.assignTarget(true)
 	t.end()
+	c.assigned()
 	s.body, t = t.inner(s.scope, "endload")
 	t.end()
 	return s
