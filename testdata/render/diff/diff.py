@@ -4,8 +4,9 @@
     diff.py run ZESTER     render every template with Jinja2 and with "ZESTER render", print what differs
     diff.py golden         print what Jinja2 makes of every template, as goldens.json holds it
 
-Needs Jinja2 3.1 (Debian: python3-jinja2). The templates are those of templates.txt, one a line, and as many
-generated expressions again; each is rendered with lenient and with strict undefined names.
+Needs Jinja2 3.1 (Debian: python3-jinja2). The templates are those of templates.txt, one a line, which use every
+filter and test of Jinja2, and as many generated expressions and nests of statements again; each is rendered with
+lenient and with strict undefined names.
 """
 import json
 import os
@@ -18,8 +19,12 @@ import tempfile
 import jinja2
 import jinja2.sandbox
 
+sys.dont_write_bytecode = True
+import statements  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-GENERATED = 400
+EXPRESSIONS = 400
+NESTS = 150
 
 ATOMS = ["1", "0", "-3", "7", "2.5", "0.5", "true", "false", "none", "''", "'a'", "'Hello World'", "'a,b,c'", "'42'",
          "[]", "[3, 1, 2]", "['b', 'A', 'c']", "()", "(1, 'x')", "{}", "{'a': 1, 'b': 2}", "{'k': [1, 2], 'z': none}",
@@ -85,8 +90,20 @@ def templates():
             if line and not line.startswith("# "):
                 yield line.replace("⏎", "\n")
     r = random.Random(20)
-    for _ in range(GENERATED):
+    for _ in range(EXPRESSIONS):
         yield "{{ " + expression(r, 3) + " }}"
+    w = statements.Writer(20)
+    for _ in range(NESTS):
+        yield w.template()
+
+
+def unused():
+    """The filters and tests of Jinja2 that templates.txt leaves out."""
+    with open(os.path.join(HERE, "templates.txt")) as f:
+        text = f.read()
+    env = jinja2.Environment()
+    return ([n for n in env.filters if not re.search(rf"\|\s*{n}\b", text)]
+            + [n for n in env.tests if n.isalpha() and not re.search(rf"is (not )?{n}\b", text)])
 
 
 def load(name):
@@ -151,8 +168,10 @@ def run(zester):
             print(f"--- {template!r}{' (strict)' if strict else ''}")
             print(f"    jinja2 {error or repr(text)}")
             print(f"    zester {p.stderr.decode().strip() or repr(p.stdout.decode())}")
+    for name in unused():
+        print(f"no template uses {name}")
     print(f"{total} templates, {same} identical")
-    return same == total and total > 0
+    return same == total and total > 0 and not unused()
 
 
 if __name__ == "__main__":
