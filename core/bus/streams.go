@@ -100,44 +100,77 @@ type Queue struct {
 
 // Work consumes a work queue, shared by all processes that name the same durable, until the
 // context ends. It takes one message at a time from the server, so that a stuck process
-// holds up nothing but what it works on. It returns when every handler has. CORE only.
+// holds up nothing but what it works on. If the queue is lost it goes on when there is one
+// again. It returns when every handler has. CORE only.
 func (c *Conn) Work(ctx context.Context, q Queue, h func(context.Context, Work)) error {
-	consumer, err := c.js.CreateOrUpdateConsumer(ctx, q.Stream, jetstream.ConsumerConfig{
-		Durable: q.Durable, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.AckWait,
-		MaxAckPending: -1, MaxDeliver: -1,
-	})
+	consumer, err := c.consumer(ctx, q)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", q.Stream, err)
 	}
-	iter, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(5*time.Second),
-		jetstream.PullHeartbeat(time.Second), jetstream.WithMessagesErrOnMissingHeartbeat(false))
-	if err != nil {
-		return fmt.Errorf("stream %s: %w", q.Stream, err)
-	}
-	stop := context.AfterFunc(ctx, iter.Stop)
-	defer stop()
 	var handlers sync.WaitGroup
 	defer handlers.Wait()
 	slots := make(chan struct{}, max(1, q.Workers))
-	for {
-		slots <- struct{}{}
-		m, err := iter.Next()
-		switch {
-		case errors.Is(err, jetstream.ErrMsgIteratorClosed) || ctx.Err() != nil:
-			return nil
-		case err != nil:
-			<-slots
-			c.log.Debug("the work queue is out of reach", "stream", q.Stream, "error", err)
-			if !sleep(ctx, 200*time.Millisecond) {
-				return nil
-			}
-			continue
-		}
+	handle := func(m jetstream.Msg) {
 		handlers.Go(func() {
 			defer func() { <-slots }()
 			h(ctx, workOf(m))
 		})
 	}
+	for {
+		if err == nil {
+			err = c.consume(ctx, consumer, slots, handle)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.log.Warn("the work queue is out of reach", "stream", q.Stream, "error", err)
+		if !sleep(ctx, time.Second) {
+			return nil
+		}
+		consumer, err = c.consumer(ctx, q)
+	}
+}
+
+func (c *Conn) consumer(ctx context.Context, q Queue) (jetstream.Consumer, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return c.js.CreateOrUpdateConsumer(ctx, q.Stream, jetstream.ConsumerConfig{
+		Durable: q.Durable, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.AckWait,
+		MaxAckPending: -1, MaxDeliver: -1,
+	})
+}
+
+// consume hands on messages until the context ends or the consumer is lost. Each message takes
+// a slot, which the handler gives back.
+func (c *Conn) consume(ctx context.Context, consumer jetstream.Consumer, slots chan struct{}, handle func(jetstream.Msg)) error {
+	iter, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(5*time.Second), jetstream.PullHeartbeat(time.Second))
+	if err != nil {
+		return err
+	}
+	defer iter.Stop()
+	stop := context.AfterFunc(ctx, iter.Stop)
+	defer stop()
+	for {
+		slots <- struct{}{}
+		m, err := iter.Next()
+		if err == nil {
+			handle(m)
+			continue
+		}
+		<-slots
+		// Silence is of a server that is away, and passes, or of a consumer that is gone, which
+		// nobody tells.
+		if !errors.Is(err, jetstream.ErrNoHeartbeat) || c.lost(ctx, consumer) {
+			return err
+		}
+	}
+}
+
+func (c *Conn) lost(ctx context.Context, consumer jetstream.Consumer) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	_, err := consumer.Info(ctx)
+	return errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 func workOf(m jetstream.Msg) Work {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -11,7 +14,9 @@ import (
 
 // Watcher delivers a bucket's entries and their changes. It goes on by itself after
 // reconnects, from the last revision it delivered. In a cluster a watch can be served by another
-// server than the one connected to; if that one is lost, it goes on after some 20 s.
+// server than the one connected to; if that one is lost, it goes on after some 20 s. If the
+// bucket was deleted and created anew, or restored from a copy, it gives what is there then, and
+// the keys that are gone as deleted; without a reconnect it notices within half a minute.
 type Watcher struct {
 	entries chan Entry
 	cancel  context.CancelFunc
@@ -34,7 +39,7 @@ func (c *Conn) Watch(ctx context.Context, bucket, pattern string) (*Watcher, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watcher{entries: make(chan Entry, 64), cancel: cancel}
-	f := follower{c: c, kv: kv, bucket: bucket, pattern: pattern, out: w.entries}
+	f := follower{c: c, kv: kv, bucket: bucket, pattern: pattern, out: w.entries, live: map[string]struct{}{}}
 	first, err := f.open(ctx)
 	if err != nil {
 		cancel()
@@ -57,16 +62,50 @@ type follower struct {
 	bucket  string
 	pattern string
 	out     chan Entry
-	last    uint64
 	initial bool // the end of the initial values has been told
+
+	created time.Time           // of the bucket's stream
+	last    uint64              // revision
+	live    map[string]struct{} // keys that were given and not deleted
+	missing map[string]struct{} // of a bucket that was replaced: those that have not come again yet
 }
 
+// open watches from where the last watch ended, or from the start if the bucket is another one.
 func (f *follower) open(ctx context.Context) (jetstream.KeyWatcher, error) {
+	state, err := f.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if f.replaced(state) {
+		f.c.log.Warn("a bucket was replaced: it is read anew", "bucket", f.bucket, "revision", state.State.LastSeq, "known", f.last)
+		f.last, f.missing = 0, maps.Clone(f.live)
+	}
+	f.created = state.Created
 	if f.last > 0 {
 		return f.kv.Watch(ctx, f.pattern, jetstream.ResumeFromRevision(f.last+1))
 	}
 	return f.kv.Watch(ctx, f.pattern)
 }
+
+func (f *follower) state(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	s, err := f.c.js.Stream(ctx, StreamOf(f.bucket))
+	if err != nil {
+		return nil, err
+	}
+	return s.CachedInfo(), nil
+}
+
+// replaced says whether revisions of this bucket mean something else than those seen before.
+func (f *follower) replaced(state *jetstream.StreamInfo) bool {
+	return !f.created.IsZero() && (!state.Created.Equal(f.created) || state.State.LastSeq < f.last)
+}
+
+const (
+	lookEvery   = 30 * time.Second // at whether the bucket is still the same
+	lookTimeout = 3 * time.Second
+)
 
 // run replaces the subscription at every reconnect: nats.go's own recovery waits for missed
 // heartbeats, many seconds after a plain subscription works again.
@@ -87,8 +126,10 @@ func (f *follower) run(ctx context.Context, w jetstream.KeyWatcher) {
 			return
 		}
 		var err error
+		level := slog.LevelWarn // once; what is lost may stay so for long
 		for w, err = f.open(ctx); err != nil; w, err = f.open(ctx) {
-			f.c.log.Debug("a watch cannot be renewed yet", "bucket", f.bucket, "error", err)
+			f.c.log.Log(ctx, level, "a watch cannot be renewed yet", "bucket", f.bucket, "error", err)
+			level = slog.LevelDebug
 			select {
 			case <-time.After(200 * time.Millisecond):
 			case <-ctx.Done():
@@ -100,6 +141,8 @@ func (f *follower) run(ctx context.Context, w jetstream.KeyWatcher) {
 
 // deliver hands on entries until the watch must be renewed (true) or is over (false).
 func (f *follower) deliver(ctx context.Context, w jetstream.KeyWatcher, again <-chan struct{}) bool {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case e, ok := <-w.Updates():
@@ -111,6 +154,11 @@ func (f *follower) deliver(ctx context.Context, w jetstream.KeyWatcher, again <-
 			}
 		case <-again:
 			return true
+		case <-look.C:
+			state, err := f.state(ctx)
+			if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && f.replaced(state) {
+				return true
+			}
 		case <-ctx.Done():
 			return false
 		}
@@ -118,21 +166,44 @@ func (f *follower) deliver(ctx context.Context, w jetstream.KeyWatcher, again <-
 }
 
 func (f *follower) hand(ctx context.Context, e jetstream.KeyValueEntry) bool {
-	var out Entry // the empty one says that the initial values are done
 	switch {
-	case e == nil && f.initial:
-		return true
 	case e == nil:
-		f.initial = true
+		return f.handEnd(ctx)
 	case e.Revision() <= f.last:
 		return true
-	default:
-		f.last = e.Revision()
-		out = Entry{Bucket: f.bucket, Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Created: e.Created(),
-			Deleted: e.Operation() != jetstream.KeyValuePut}
 	}
+	out := Entry{Bucket: f.bucket, Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Created: e.Created(),
+		Deleted: e.Operation() != jetstream.KeyValuePut}
+	f.last = out.Revision
+	delete(f.missing, out.Key)
+	if out.Deleted {
+		delete(f.live, out.Key)
+	} else {
+		f.live[out.Key] = struct{}{}
+	}
+	return f.give(ctx, out)
+}
+
+// handEnd tells the end of the initial values, the first time, and later what a bucket that was
+// replaced no longer has.
+func (f *follower) handEnd(ctx context.Context) bool {
+	for _, key := range slices.Sorted(maps.Keys(f.missing)) {
+		delete(f.live, key)
+		if !f.give(ctx, Entry{Bucket: f.bucket, Key: key, Revision: f.last, Deleted: true}) {
+			return false
+		}
+	}
+	f.missing = nil
+	if f.initial {
+		return true
+	}
+	f.initial = true
+	return f.give(ctx, Entry{})
+}
+
+func (f *follower) give(ctx context.Context, e Entry) bool {
 	select {
-	case f.out <- out:
+	case f.out <- e:
 		return true
 	case <-ctx.Done():
 		return false

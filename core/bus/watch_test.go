@@ -3,6 +3,9 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,4 +136,115 @@ func TestHints(t *testing.T) {
 	s.Restart(t) // what changed meanwhile is for the peel to find out
 	<-settings
 	<-trees
+}
+
+// A bucket that was lost and made anew starts its revisions over: a watch gives what is there
+// now, and what is gone as deleted.
+func TestWatchOfAReplacedBucket(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := server.StartTest(t, func(o *server.Options) { o.Dir = dir })
+	core := s.Core(t)
+	for _, key := range []string{"p1.ip", "p2.ip", "p3.ip"} {
+		put(t, core, bus.BucketBasket, key, "old")
+	}
+	w, err := core.Watch(t.Context(), bus.BucketBasket, ">")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w, "p1.ip=old", "p2.ip=old", "p3.ip=old", ".")
+	s.Stop()
+	wipe(t, dir)
+	s.Start(t)
+	eventually(t, func() bool { return core.Setup(t.Context(), 1) == nil })
+	put(t, core, bus.BucketBasket, "p2.ip", "new")
+	got := map[string]string{}
+	for len(got) < 3 {
+		e := <-w.Entries()
+		if e.Key == "" {
+			t.Fatal("the end of the initial values is told twice")
+		}
+		got[e.Key] = string(e.Value)
+		if e.Deleted {
+			got[e.Key] = "gone"
+		}
+		if len(got) == 2 && got["p2.ip"] == "" { // read before the new value was there
+			delete(got, "p2.ip")
+		}
+	}
+	if got["p1.ip"] != "gone" || got["p3.ip"] != "gone" || got["p2.ip"] != "new" && got["p2.ip"] != "gone" {
+		t.Errorf("got %v", got)
+	}
+	put(t, core, bus.BucketBasket, "p1.ip", "back")
+	for e := range w.Entries() {
+		if e.Key == "p1.ip" && string(e.Value) == "back" {
+			break
+		}
+	}
+}
+
+// wipe empties a stopped server's store, as a lost disk would.
+func wipe(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(dir, "jetstream")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A work queue that was lost is taken from again once it is there.
+func TestWorkAfterALoss(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := server.StartTest(t, func(o *server.Options) { o.Dir = dir })
+	core, alice := s.Core(t), s.Operator(t, "alice")
+	took := make(chan string, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Second, Workers: 2}
+		ended <- core.Work(ctx, q, func(_ context.Context, w bus.Work) { w.Done(); took <- string(w.Data) })
+	}()
+	submit := func(id string) {
+		t.Helper()
+		eventually(t, func() bool { return alice.StoreOnce(t.Context(), bus.Submit("alice"), id, []byte(id)) == nil })
+		if got := <-took; got != id {
+			t.Errorf("took %q instead of %q", got, id)
+		}
+	}
+	submit("j1")
+	s.Stop()
+	wipe(t, dir)
+	s.Start(t)
+	eventually(t, func() bool { return core.Setup(t.Context(), 1) == nil })
+	submit("j2")
+	if err := core.Purge(t.Context(), "no-such", ">"); err == nil {
+		t.Error("purged what is not there")
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Purge makes room, which Delete does not.
+func TestPurge(t *testing.T) {
+	s := server.StartTest(t)
+	core := s.Core(t)
+	for _, key := range []string{"p1.a", "p1.b", "p2.a"} {
+		put(t, core, bus.BucketBasket, key, strings.Repeat("x", 1000))
+	}
+	before, err := core.Usage(t.Context(), bus.BucketBasket)
+	if err != nil || before.Bytes < 3000 || before.Limit != 256<<20 || before.Revision != 3 {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	if err := core.Purge(t.Context(), bus.BucketBasket, "p1.>"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := core.Usage(t.Context(), bus.BucketBasket)
+	if err != nil || after.Bytes > before.Bytes/2 {
+		t.Errorf("%+v, %v", after, err)
+	}
+	if left, err := core.GetMany(t.Context(), bus.BucketBasket, ">"); err != nil || len(left) != 1 || left[0].Key != "p2.a" {
+		t.Errorf("%v, %v", left, err)
+	}
 }
