@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/nats-io/nats.go"
 )
@@ -32,3 +33,21 @@ func (c *Conn) EntriesFrom(ctx context.Context, bucket, pattern string, from uin
 	}
 	return nil
 }
+
+// StreamLast calls each for the last message of each of these subjects, in stream order; those
+// that have none are left out. CORE only.
+func (c *Conn) StreamLast(ctx context.Context, stream string, subjects []string, each func(subject string, data []byte) error) error {
+	for part := range slices.Chunk(subjects, maxLast) {
+		err := c.directBatch(ctx, "$JS.API.DIRECT.GET."+stream, batch{MultiLast: part}, func(m *nats.Msg) error {
+			return each(m.Header.Get("Nats-Subject"), m.Data)
+		})
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", stream, err)
+		}
+	}
+	return nil
+}
+
+// maxLast is how many whole messages one request asks for: together less than what the server
+// puts into one answer.
+const maxLast = 32

@@ -55,7 +55,7 @@ func hasTTL(bucket string) bool {
 var streams = []jetstream.StreamConfig{
 	{
 		Name: StreamReturns, Description: "Results of jobs: the first one of each peel stays",
-		Subjects: []string{AllReturns}, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
+		Subjects: []string{AllReturns, AllParts}, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
 		MaxAge: 7 * 24 * time.Hour, MaxMsgs: 20_000_000, MaxBytes: 1024 * mib, MaxMsgSize: mib, AllowDirect: true,
 	},
 	{

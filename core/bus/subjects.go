@@ -13,6 +13,9 @@ const (
 	AllAcks    = "zester.job.*.ack.*"
 	AllReturns = "zester.job.*.return.*"
 	AllEvents  = "zester.event.*.>"
+	// AllParts carries the values of returns that are too large for one message. They are no
+	// job's subjects: whoever follows a job reads them from the stream, when they are all there.
+	AllParts = "zester.part.*.*.*"
 	// AllJobChanges says of each job whose record an order has changed that it must be read again.
 	AllJobChanges = "zester.job.*.changed"
 	// AllSubmissions carries job requests; the last token is the operator, which NATS fixes.
@@ -66,6 +69,18 @@ func Return(jid, peel string) string { return "zester.job." + jid + ".return." +
 
 // Returns matches all returns of a job.
 func Returns(jid string) string { return Return(jid, "*") }
+
+// Part is where part n of the value of a peel's return goes; "*" stands for any.
+func Part(jid, peel, n string) string { return "zester.part." + jid + "." + Token(peel) + "." + n }
+
+// ParsePart takes a part's subject apart.
+func ParsePart(subject string) (jid, peel, n string, ok bool) {
+	p := strings.Split(subject, ".")
+	if len(p) != 5 || p[0] != "zester" || p[1] != "part" {
+		return "", "", "", false
+	}
+	return p[2], FromToken(p[3]), p[4], true
+}
 
 // ParseJobSubject takes apart an ack's or a return's subject. ok is false for any other.
 func ParseJobSubject(subject string) (jid, kind, peel string, ok bool) {

@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -146,7 +147,9 @@ func (c *calls) Execute(ctx context.Context, cmd keys.Command) (any, int, error)
 	case "test.chan":
 		return make(chan int), 0, nil
 	case "test.large":
-		return string(make([]byte, 2<<20)), 0, nil
+		return string(bytes.Repeat([]byte("zester "), 20<<20/7)), 0, nil
+	case "test.huge":
+		return string(make([]byte, 65<<20)), 0, nil
 	case "test.wait", "write.wait":
 		<-ctx.Done()
 		return nil, 0, ctx.Err()

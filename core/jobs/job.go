@@ -14,6 +14,8 @@ const (
 	// grace is how long after a job's time is up returns are waited for that say just that.
 	grace       = 2 * time.Second
 	readTimeout = 5 * time.Second
+	// partsTimeout bounds reading a large value.
+	partsTimeout = time.Minute
 )
 
 // Job is a submitted job as its submitter sees it. What is lost on the way, when the connection
@@ -238,6 +240,11 @@ func (j *Job) returned(subject string, data []byte) {
 	if err != nil {
 		_, _, peel, _ := bus.ParseJobSubject(subject)
 		r = Return{JID: j.ID, Peel: peel, Function: j.req.Function, Retcode: 1, Error: err.Error()}
+	}
+	if r.Parts != 0 {
+		ctx, cancel := context.WithTimeout(j.ctx, partsTimeout)
+		r.Complete(ctx, j.client.Conn)
+		cancel()
 	}
 	delete(j.waiting, r.Peel)
 	if j.later[r.Peel] {

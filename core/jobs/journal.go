@@ -258,6 +258,9 @@ func (j *journal) ret(jid string) ([]byte, error) {
 	return r.Return, nil
 }
 
+// unsentReturn says whether a job's return is not in the stream yet.
+func (j *journal) unsentReturn(jid string) bool { return j.state(jid) == stateEnded }
+
 // outbox lists the jobs whose returns the stream does not have yet, oldest first.
 func (j *journal) outbox() []string {
 	j.mu.Lock()

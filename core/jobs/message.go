@@ -123,6 +123,11 @@ type Return struct {
 	Retcode int    `msgpack:"retcode"`
 	Value   any    `msgpack:"value"` // plain data
 	Error   string `msgpack:"error"`
+	// A value too large for one message comes in Parts messages of its own, with Size bytes and
+	// this SHA-256 together; Value is nil until they are read.
+	Parts  int    `msgpack:"parts,omitempty"`
+	Size   int    `msgpack:"size,omitempty"`
+	Digest []byte `msgpack:"digest,omitempty"`
 	// Cut says that the value was too large to be returned and Error tells of it.
 	Cut bool `msgpack:"cut"`
 	// Reason says why the function did not come to its own end; empty if it did.

@@ -23,6 +23,7 @@ type outbox struct {
 	conn    *bus.Conn
 	peel    string
 	journal *journal
+	large   *large
 	log     *slog.Logger
 	meters  runnerMeters
 	kick    chan struct{} // try all now
@@ -33,8 +34,8 @@ type outbox struct {
 	busy   sync.WaitGroup
 }
 
-func newOutbox(conn *bus.Conn, peel string, j *journal, log *slog.Logger, m runnerMeters) *outbox {
-	return &outbox{conn: conn, peel: peel, journal: j, log: log, meters: m,
+func newOutbox(conn *bus.Conn, peel string, j *journal, values *large, log *slog.Logger, m runnerMeters) *outbox {
+	return &outbox{conn: conn, peel: peel, journal: j, large: values, log: log, meters: m,
 		kick: make(chan struct{}, 1), failed: make(chan struct{}, 1), flight: map[string]bool{}}
 }
 
@@ -84,6 +85,21 @@ func (o *outbox) store(ctx context.Context, jid string, data []byte) error {
 		defer o.mu.Unlock()
 		delete(o.flight, jid)
 	}()
+	isLarge := o.large.has(jid)
+	if isLarge {
+		err := o.large.send(ctx, o.conn, jid, o.peel)
+		var lost *lostValue
+		switch {
+		case errors.As(err, &lost):
+			if data = withoutValue(data, err); data == nil {
+				return err
+			}
+		case err != nil:
+			o.meters.unsent.Inc()
+			o.log.Debug("a large value cannot be sent yet", "job", jid, "error", err)
+			return err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	err := o.conn.Store(ctx, bus.Return(jid, o.peel), data)
@@ -94,6 +110,9 @@ func (o *outbox) store(ctx context.Context, jid string, data []byte) error {
 	}
 	if err == nil || errors.Is(err, bus.ErrStored) {
 		o.journal.sent(jid)
+		if isLarge {
+			o.large.remove(jid)
+		}
 		o.meters.sent.Inc()
 		return nil
 	}

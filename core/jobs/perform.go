@@ -116,12 +116,14 @@ func (r *running) returnOf(t *task, o outcome) Return {
 // or finds no room in the outbox is left out, and the return says so.
 func (r *running) encode(ret Return) []byte {
 	data, err := marshal(ret)
-	full := r.journal.room(len(data))
+	full := r.journal.room(min(len(data), maxReturn))
 	switch {
 	case err != nil:
 		ret.cut(fmt.Sprintf("the value cannot be returned: %v", err))
 	case len(data) > maxReturn:
-		ret.cut(fmt.Sprintf("the value is left out: the return has %d bytes and at most %d can be returned", len(data), maxReturn))
+		if err := r.outbox.large.put(&ret); err != nil {
+			ret.cut(fmt.Sprintf("the value is left out: %v", err))
+		}
 	case full != nil:
 		ret.cut(fmt.Sprintf("the value is left out: %v", full))
 		r.Log.Error("a return's value is dropped: too much waits to be sent", "job", ret.JID, "function", ret.Function, "bytes", len(data))
@@ -150,7 +152,7 @@ func withoutValue(data []byte, why error) []byte {
 }
 
 func (ret *Return) cut(why string) {
-	ret.Value, ret.Cut = nil, true
+	ret.Value, ret.Cut, ret.Parts = nil, true, 0
 	if ret.Error != "" {
 		why = ret.Error + "; " + why
 	}

@@ -89,7 +89,11 @@ func (r Runner) Run(ctx context.Context) error {
 	defer stop(nil)
 	run.journal, run.base = j, base
 	run.meters = newRunnerMeters(run.Metrics, j)
-	run.outbox = newOutbox(run.Conn, run.ID, j, run.Log, run.meters)
+	values, err := openLarge(filepath.Join(r.StateDir, "jobs", "large"), run.Log, j.unsentReturn)
+	if err != nil {
+		return err
+	}
+	run.outbox = newOutbox(run.Conn, run.ID, j, values, run.Log, run.meters)
 	run.reportInterrupted(interrupted)
 
 	var loops sync.WaitGroup
@@ -164,6 +168,9 @@ func (r *running) tidying(ctx context.Context) {
 		select {
 		case now := <-t.C:
 			r.journal.tidy(now)
+			r.outbox.large.tidy(func(jid string) bool {
+				return r.journal.state(jid) != stateSent && r.journal.state(jid) != stateUnknown
+			})
 		case <-ctx.Done():
 			return
 		}

@@ -28,6 +28,7 @@ func peelPermissions(id string) jwt.Permissions {
 		Pub: jwt.Permission{Allow: jwt.StringList{
 			bus.Ack("*", id),
 			bus.Return("*", id),
+			bus.Part("*", id, "*"),
 			bus.Event(id, ">"),
 			bus.Ask(id, "*"),
 			bus.ValueSubject(bus.BucketFacts, token),
@@ -104,6 +105,7 @@ func coreGrants() []grant {
 		{subject: bus.AllRepublished, kind: stream},
 		{subject: bus.AllAcks, kind: service},
 		{subject: bus.AllReturns, kind: service},
+		{subject: bus.AllParts, kind: service},
 		{subject: bus.AllEvents, kind: service},
 		{subject: bus.AllAsks, kind: service},
 		{subject: bus.ValueSubject(bus.BucketFacts, "*"), kind: service},
