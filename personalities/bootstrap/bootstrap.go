@@ -43,7 +43,7 @@ func Run(_ context.Context, p config.Program, args, environ []string, stdio conf
 			return err
 		}
 		if err := keys.WriteNew(f.Dir, files); err != nil {
-			return err
+			return dirError(err)
 		}
 		for _, file := range files {
 			fmt.Fprintf(stdio.Out, "%04o %s\n", file.Mode, filepath.Join(f.Dir, file.Path))
@@ -55,6 +55,14 @@ in the NATS server's configuration and enable jetstream there. Every master need
 `)
 		return nil
 	})
+}
+
+// dirError names the flag where a file cannot be written.
+func dirError(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("--dir: %s: %w (name a directory that can be written)", e.Path, e.Err)
+	}
+	return err
 }
 
 type initFlags struct {
@@ -80,10 +88,10 @@ func RunInit(_ context.Context, p config.Program, args, environ []string, stdio 
 				continue
 			}
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				return err
+				return dirError(err)
 			}
 			if err := config.WriteFile(path, file.Data, file.Mode); err != nil {
-				return err
+				return dirError(err)
 			}
 			written++
 			fmt.Fprintf(stdio.Out, "%04o %s\n", file.Mode, path)

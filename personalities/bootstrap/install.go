@@ -42,6 +42,9 @@ func Install(links []string) func(context.Context, config.Program, []string, []s
 // link prefers a relative link, so that a directory can be moved as a whole.
 func link(self, path string) error {
 	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--symlinks: %s: no such directory (create it first)", filepath.Dir(path))
+	}
 	if err != nil {
 		return fmt.Errorf("--symlinks: %w", err)
 	}

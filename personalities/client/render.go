@@ -1,14 +1,18 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/modules"
 	"github.com/ptorbus/zester/core/render"
@@ -56,8 +60,15 @@ func (c *renderCommand) Run(s *session) error {
 		Engine:   render.New(o), Tree: o.Loader, Local: true,
 	}
 	text, err := env.Engine.Render(s.ctx, name, source, modules.TemplateVars(env, extra))
+	if broken := (*render.Error)(nil); errors.As(err, &broken) { // it shows the place, on lines of its own
+		fmt.Fprintf(s.stdio.Err, "zester: %v\n", broken)
+		return config.Exit(1)
+	}
 	if err != nil {
 		return err
+	}
+	if isTerminal(s.stdio.Out) && !strings.HasSuffix(text, "\n") {
+		text += "\n"
 	}
 	_, err = io.WriteString(s.stdio.Out, text)
 	return err
@@ -68,8 +79,27 @@ func (c *renderCommand) source(s *session) (data []byte, name string, err error)
 		data, err = io.ReadAll(s.stdio.In)
 		return data, "standard input", err
 	}
-	data, err = os.ReadFile(c.File)
-	return data, filepath.Base(c.File), err
+	if data, err = os.ReadFile(c.File); err != nil {
+		return nil, "", fmt.Errorf("%w (name a template, or - for standard input)", fileError(err))
+	}
+	return data, filepath.Base(c.File), nil
+}
+
+// fileError puts the file before the reason, and leaves out what was done to it.
+func fileError(err error) error {
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		return fmt.Errorf("%s: %w", e.Path, e.Err)
+	}
+	return err
+}
+
+// yamlError puts the file before the line.
+func yamlError(path string, err error) error {
+	text, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), "\n")
+	if rest, ok := strings.CutPrefix(text, "line "); ok {
+		return fmt.Errorf("%s:%s", path, rest)
+	}
+	return fmt.Errorf("%s: %s", path, text)
 }
 
 // readContext is readMap for variables whose values keep the order of their keys.
@@ -80,11 +110,11 @@ func readContext(path string) (map[string]any, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err)
 	}
 	v, err := render.DecodeYAML(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, yamlError(path, err)
 	}
 	d, ok := v.(*render.Dict)
 	if !ok && v != nil {
@@ -105,7 +135,7 @@ func readSettings(path string) (*settings.Map, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err)
 	}
 	return settings.Parse(path, data)
 }
@@ -118,10 +148,12 @@ func readMap(path string) (map[string]any, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fileError(err)
 	}
-	if err := yaml.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("%s: want a map of names to values: %w", path, err)
+	if err := yaml.Unmarshal(data, &m); errors.As(err, new(*yaml.TypeError)) {
+		return nil, fmt.Errorf("%s: want a map of names to values", path)
+	} else if err != nil {
+		return nil, yamlError(path, err)
 	}
 	plain, _ := bus.Plain(m).(map[string]any)
 	return plain, nil

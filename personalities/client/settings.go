@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/term"
+
 	"github.com/ptorbus/zester/core/keys"
 )
 
@@ -26,12 +28,7 @@ func (c *settingsEncrypt) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	var value []byte
-	if c.File == "-" {
-		value, err = io.ReadAll(s.stdio.In)
-	} else {
-		value, err = os.ReadFile(c.File)
-	}
+	value, err := c.value(s)
 	if err != nil {
 		return err
 	}
@@ -45,6 +42,21 @@ func (c *settingsEncrypt) Run(s *session) error {
 	}
 	_, err = fmt.Fprintf(s.stdio.Out, "!encrypted %s\n", sealed)
 	return err
+}
+
+// value reads what to encrypt; from a terminal one line, which is not shown.
+func (c *settingsEncrypt) value(s *session) ([]byte, error) {
+	if c.File != "-" {
+		value, err := os.ReadFile(c.File)
+		return value, fileError(err)
+	}
+	if f, ok := s.stdio.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(s.stdio.Err, "value (it is not shown): ")
+		value, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(s.stdio.Err)
+		return value, err
+	}
+	return io.ReadAll(s.stdio.In)
 }
 
 // key finds the public key to seal to: it is no secret, and sealing needs nothing else.

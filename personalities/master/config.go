@@ -3,6 +3,8 @@ package master
 import (
 	"os"
 	"time"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // Config is a master's configuration: flags, keys of master.yaml and ZESTER_ variables alike.
@@ -44,4 +46,12 @@ func treeDir(asked, name string) string {
 		}
 	}
 	return usual[0]
+}
+
+// Validate checks what no server need be asked about.
+func (c *Config) Validate() error {
+	if c.Replicas < 1 || c.Replicas > 5 {
+		return config.Invalid("replicas", "%d copies: NATS keeps 1 to 5, and no more than it has servers", c.Replicas)
+	}
+	return nil
 }

@@ -4,6 +4,9 @@ package nats
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/observe"
@@ -23,6 +26,9 @@ func Run(ctx context.Context, p config.Program, args, environ []string, stdio co
 		log, err := observe.Logger(s.LogLevel, s.LogFormat, stdio.Err)
 		if err != nil {
 			return err
+		}
+		if _, err := os.Stat(s.Conf); errors.Is(err, fs.ErrNotExist) {
+			return config.Invalid("conf", "%s: no such file (\"zester bootstrap\" or \"playground-init\" writes one)", s.Conf)
 		}
 		return server.Run(ctx, s.Conf, log)
 	})

@@ -8,9 +8,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
+	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
 )
 
@@ -47,6 +49,9 @@ type upCommand struct {
 }
 
 func (c *upCommand) Run(s *session) error {
+	if err := checkIDs(c.Peels); err != nil {
+		return fmt.Errorf("--peels: %w", err)
+	}
 	dir, remove, err := workDir(c.Dir)
 	if err != nil {
 		return err
@@ -65,13 +70,58 @@ func (c *upCommand) Run(s *session) error {
 	if err := f.approveAll(s.ctx, c.Peels); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdio.Out, "playground ready\n\n  ZESTER_CONFIG=%s zester '*' test.ping\n\nCtrl-C ends it.\n", f.clientConfig())
+	fmt.Fprint(s.stdio.Out, f.invitation(c.Dir == ""))
 	select {
 	case <-s.ctx.Done():
 		return nil
 	case err := <-f.failed:
 		return err
 	}
+}
+
+// invitation is what to type in another terminal.
+func (f *fleet) invitation(temporary bool) string {
+	zester := "zester"
+	if path, err := exec.LookPath(zester); err != nil || !samePath(path, f.self) {
+		zester = f.self
+	}
+	end := "ends it"
+	if temporary {
+		end = "ends it and removes its directory"
+	}
+	return fmt.Sprintf(`playground ready
+
+In another terminal:
+
+  export ZESTER_CONFIG=%s
+  %[2]s '*' test.ping
+  %[2]s basket get role:web network.ip_addrs
+  %[2]s help
+
+Change what is in %[3]s
+and %[4]s as you like. Ctrl-C %[5]s.
+`, f.clientConfig(), zester, f.path("states"), f.path("settings"), end)
+}
+
+func samePath(a, b string) bool {
+	x, errX := filepath.EvalSymlinks(a)
+	y, errY := filepath.EvalSymlinks(b)
+	return errX == nil && errY == nil && x == y
+}
+
+// checkIDs comes before anything is started.
+func checkIDs(ids []string) error {
+	seen := map[string]bool{}
+	for _, id := range ids {
+		if err := bus.CheckPeelID(id); err != nil {
+			return err
+		}
+		if seen[id] {
+			return fmt.Errorf("%q is there twice", id)
+		}
+		seen[id] = true
+	}
+	return nil
 }
 
 // workDir makes the directory given, or a temporary one that remove takes away.
