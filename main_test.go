@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 //	                         its log is fleet.log, and NATS_URL, NATS_CA, ENROLL_URL and ENROLL_CA let others join it
 //	exits CODE COMMAND...    like exec, for one exit code
 //	until REGEXP COMMAND...  run a command until what it prints matches
+//	serves REGEXP URL        ask until the answer matches
 //	ports NAME...            set variables to ports of 127.0.0.1 that are free
 func TestScripts(t *testing.T) {
 	const dir = "testdata/script"
@@ -55,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fleet": scriptFleet, "exits": scriptExits, "until": scriptUntil, "ports": scriptPorts,
+			"fleet": scriptFleet, "exits": scriptExits, "until": scriptUntil, "serves": scriptServes, "ports": scriptPorts,
 		},
 	})
 }
@@ -111,17 +113,48 @@ func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for deadline := time.After(30 * time.Second); ; {
+	ts.Check(eventually(func() error {
 		err := ts.Exec(args[1], args[2:]...)
 		if want.MatchString(ts.ReadFile("stdout")) {
-			return
+			return nil
+		}
+		return fmt.Errorf("no match of %q; the last run: %v", args[0], err)
+	}))
+}
+
+func scriptServes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: serves REGEXP URL")
+	}
+	want, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	ts.Check(eventually(func() error {
+		response, err := http.Get(args[1])
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err == nil && !want.Match(body) {
+			err = fmt.Errorf("no match of %q: %s\n%s", args[0], response.Status, body)
+		}
+		return err
+	}))
+}
+
+// eventually tries for half a minute, and gives the last failure.
+func eventually(try func() error) error {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.After(30 * time.Second); ; {
+		err := try()
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-again.C:
 		case <-deadline:
-			ts.Fatalf("no match of %q within 30s; the last run: %v", args[0], err)
+			return err
 		}
 	}
 }
