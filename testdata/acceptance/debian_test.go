@@ -1,0 +1,88 @@
+//go:build acceptance
+
+package acceptance
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// packages of a machine beyond Debian's smallest: those of an ordinary server that the guide takes for granted.
+var packages = []string{"systemd", "systemd-sysv", "dbus", "iproute2", "ca-certificates"}
+
+// baseTree is a Debian of this host's release, from the mirror that apt uses. It is made once and kept in the cache.
+func baseTree(t *testing.T) string {
+	t.Helper()
+	suite := codename(t)
+	cache := cmp.Or(os.Getenv("ZESTER_ACCEPTANCE_CACHE"), "/var/cache/zester")
+	tree := filepath.Join(cache, "debian-"+suite+"-"+strings.Join(packages, "+"))
+	if _, err := os.Stat(tree); err == nil {
+		return tree
+	}
+	mirror := mirrorOf(t, suite)
+	start := time.Now()
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// In memory, since dpkg waits for the disk after each file.
+	made := filepath.Join(work, "debootstrap")
+	command(t, 4*time.Minute, "debootstrap", "--variant=minbase", "--include="+strings.Join(packages, ","), suite, made, mirror)
+	// Machines have no network to update from, and an identity each.
+	for _, path := range []string{"var/cache/apt/archives", "var/lib/apt/lists", "etc/machine-id", "etc/hostname", "etc/resolv.conf"} {
+		if err := os.RemoveAll(filepath.Join(made, path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unfinished := tree + ".unfinished"
+	if err := os.RemoveAll(unfinished); err != nil {
+		t.Fatal(err)
+	}
+	command(t, time.Minute, "cp", "-a", made, unfinished)
+	if err := os.Rename(unfinished, tree); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(made); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("debootstrap of %s from %s took %s", suite, mirror, time.Since(start).Round(time.Second))
+	return tree
+}
+
+// codename is that of this host's release.
+func codename(t *testing.T) string {
+	t.Helper()
+	for line := range strings.Lines(readFile(t, "/etc/os-release")) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "VERSION_CODENAME="); ok {
+			return name
+		}
+	}
+	t.Fatal("/etc/os-release names no release of Debian")
+	return ""
+}
+
+// mirrorOf is where apt gets a release from.
+func mirrorOf(t *testing.T, suite string) string {
+	t.Helper()
+	sources := strings.Fields(command(t, time.Minute, "apt-get", "indextargets", "--format", "$(ORIGIN)|$(CODENAME)|$(COMPONENT)|$(SITE)", "Created-By: Packages"))
+	for _, source := range sources {
+		if fields := strings.Split(source, "|"); len(fields) == 4 && slices.Equal(fields[:3], []string{"Debian", suite, "main"}) {
+			return fields[3]
+		}
+	}
+	t.Fatalf("apt knows no mirror of Debian %q, only %q: add one to /etc/apt/sources.list.d and run apt-get update", suite, sources)
+	return ""
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
