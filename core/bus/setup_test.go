@@ -142,6 +142,31 @@ func TestClusterCreatesOnce(t *testing.T) {
 	}
 }
 
+// A request made while a cluster elects a leader is not refused.
+func TestStoreOnceWaitsForALeader(t *testing.T) {
+	t.Parallel()
+	s := server.StartCluster(t, 3)
+	core := s.Core(t)
+	s.Servers[1].Shutdown()
+	s.Servers[2].Shutdown()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		var err error = context.DeadlineExceeded
+		for attempt := 0; errors.Is(err, context.DeadlineExceeded) && attempt < 10; attempt++ {
+			short, end := context.WithTimeout(ctx, 3*time.Second)
+			err = core.StoreOnce(short, bus.Submit("alice"), "j1", []byte("x"))
+			end()
+		}
+		done <- err
+	}()
+	s.Restart(t)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // try writes with a short patience: while a cluster elects leaders, an answer may be lost.
 func try(t *testing.T, c *bus.Conn, value string) bool {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -226,12 +226,36 @@ func (c *Conn) Store(ctx context.Context, subject string, data []byte) error {
 }
 
 // StoreOnce is Store with a message id: a repetition within the stream's window is stored once.
+// So it tries again, until the context ends, while the stream is there and has no leader.
 func (c *Conn) StoreOnce(ctx context.Context, subject, id string, data []byte) error {
-	_, err := c.store(ctx, &nats.Msg{Subject: subject, Data: data, Header: nats.Header{jetstream.MsgIDHeader: {id}}})
-	if err != nil {
-		return fmt.Errorf("%s: %w", subject, err)
+	for {
+		_, err := c.store(ctx, &nats.Msg{Subject: subject, Data: data, Header: nats.Header{jetstream.MsgIDHeader: {id}}})
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrNoResponders) || !c.leaderless(ctx, subject) {
+			return fmt.Errorf("%s: %w", subject, err)
+		}
+		if !sleep(ctx, 200*time.Millisecond) {
+			return fmt.Errorf("%s: the stream has no leader: %w", subject, context.Cause(ctx))
+		}
 	}
-	return nil
+}
+
+// leaderless tells a stream of a cluster that elects its leader from one that is not there:
+// nobody answers a message to either. CORE only.
+func (c *Conn) leaderless(ctx context.Context, subject string) bool {
+	at := slices.IndexFunc(streams, func(s jetstream.StreamConfig) bool {
+		return strings.HasPrefix(subject, strings.TrimRight(s.Subjects[0], "*>"))
+	})
+	if at < 0 || c.js == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, err := c.js.Stream(ctx, streams[at].Name)
+	return !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, nats.ErrNoResponders) &&
+		!errors.Is(err, jetstream.ErrJetStreamNotEnabled) && !errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount)
 }
 
 // store works on both sides: the answer to a publish into a stream is the same through an
