@@ -11,7 +11,7 @@ GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w 
 BINDIR   := $(abspath $(DESTDIR)$(PREFIX)/bin)
 
 .DEFAULT_GOAL := build
-.PHONY: build test race lint demo bench fuzz cover install clean help
+.PHONY: build test race lint demo acceptance compose-check bench fuzz cover install clean help
 
 build: ## bin/zester and its symlinks
 	$(GOBUILD) -o bin/zester .
@@ -31,6 +31,15 @@ lint: ## gofmt, go vet, staticcheck
 
 demo: build ## a fleet of five, from enrollment to a load balancer's configuration
 	bin/zester playground demo
+
+acceptance: build ## boots Debian machines with systemd and manages them, compares templates with Jinja2; needs root
+	testdata/acceptance/prepare
+	$(GO) vet -tags acceptance ./testdata/acceptance
+	$(GO) test -tags acceptance -count 1 -timeout 5m -v ./testdata/acceptance
+	python3 testdata/render/diff/diff.py run bin/zester
+
+compose-check: ## what is in packaging: flags, manifests and units that exist and agree with each other
+	CGO_ENABLED=0 $(GO) test -count 1 ./testdata/packaging
 
 bench: ## all benchmarks; ratios are against raw NATS in the same run
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
@@ -60,4 +69,4 @@ clean: ## remove bin
 	rm -rf bin
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
