@@ -13,6 +13,7 @@ import (
 // printHelp prints the page of the program or of the selected command. A command's own flags come before those of all.
 func printHelp(program Program, parser *kong.Kong, trace *kong.Context, out io.Writer) error {
 	options := helpOptions
+	parser.Model.HelpFlag.Help = "Print this page and exit."
 	if command := trace.Selected(); command != nil {
 		for _, flag := range parser.Model.Flags {
 			flag.Group = &kong.Group{Key: "all", Title: "Flags of all commands:"}

@@ -60,6 +60,17 @@ type basketGet struct {
 	Live     bool   `help:"Leave out peels that are not connected."`
 }
 
+// Help is printed by --help.
+func (*basketGet) Help() string {
+	return `Examples:
+
+	zester basket get web-01 network.ip_addrs
+	zester basket get role:web network.ip_addrs --live
+	zester basket get '*' disk.usage --format json
+
+Values of peels that are gone are marked.`
+}
+
 func (c *basketGet) Run(s *session) error {
 	r, err := s.reader()
 	if err != nil {
@@ -181,6 +192,15 @@ func entryData(entries []basket.Entry, byFunction bool) map[string]any {
 type basketWatch struct {
 	Target   string `arg:"" help:"Which peels."`
 	Function string `arg:"" help:"Which value."`
+}
+
+// Help is printed by --help.
+func (*basketWatch) Help() string {
+	return `Example:
+
+	zester basket watch role:web network.ip_addrs
+
+Ctrl-C ends it.`
 }
 
 func (c *basketWatch) Run(s *session) error {

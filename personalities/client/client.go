@@ -21,15 +21,15 @@ import (
 // commandLine is all that "zester" takes; the root's flags are settings.
 type commandLine struct {
 	NATSURL     string `name:"nats-url" default:"nats://nats:4222" help:"NATS server URL."`
-	NATSCA      string `name:"nats-ca" help:"CA certificate of the NATS server; naming one insists on TLS."`
+	NATSCA      string `name:"nats-ca" placeholder:"FILE" help:"CA certificate of the NATS server; naming one insists on TLS."`
 	AuthDir     string `default:"/data/auth" help:"Where credentials are."`
-	Creds       string `help:"Credentials file of the operator; default admin.creds in the auth directory."`
+	Creds       string `placeholder:"FILE" help:"Credentials file of the operator; default admin.creds in the auth directory."`
 	Format      string `default:"text" enum:"text,json,yaml" help:"How answers are printed: text, json or yaml."`
 	StateOutput string `default:"full" enum:"full,terse,changes,mixed" help:"How state runs are printed: full, terse, changes (full for what changed or failed) or mixed (full for what failed)."`
 	LogLevel    string `default:"warn" help:"debug, info, warn or error."`
 	LogFormat   string `default:"text" help:"json or text."`
 
-	Job      jobCommand      `cmd:"" name:"run" default:"withargs" help:"Run a function on the peels a target names: zester TARGET MODULE.FUNCTION [ARG|KEY=VALUE]..."`
+	Job      jobCommand      `cmd:"" name:"run" default:"withargs" help:"Run a function on the peels a target names; the word run may be left out."`
 	Jobs     jobCommands     `cmd:"" name:"job" help:"Look at jobs and steer them."`
 	Enroll   enrollCommands  `cmd:"" help:"Look after enrollment."`
 	Basket   basketCommands  `cmd:"" help:"Read what peels share."`

@@ -122,6 +122,14 @@ type enrollApprove struct {
 	All   bool     `help:"All that are pending."`
 }
 
+// Help is printed by --help.
+func (*enrollApprove) Help() string {
+	return `Compare the fingerprint of "zester enroll list" with the one in the peel's log first.
+
+	zester enroll approve web-01 'db-*'
+	zester enroll approve --all`
+}
+
 func (c *enrollApprove) Run(s *session) error {
 	o, err := s.orders()
 	if err != nil {

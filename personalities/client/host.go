@@ -23,7 +23,7 @@ type host struct {
 	Settings     string `placeholder:"FILE" help:"Settings: YAML or JSON."`
 	SettingsTree string `placeholder:"DIR" help:"Settings tree, compiled for this host as a master would; needs account.seed in the auth directory where values are encrypted."`
 	FactsDir     string `default:"/etc/zester/facts" help:"Custom facts."`
-	ID           string `name:"id" help:"Peel id; default the host's name."`
+	ID           string `name:"id" placeholder:"ID" help:"Peel id; default the host's name."`
 }
 
 // env is what functions on the host may use. given, if not nil, are its facts in place of this

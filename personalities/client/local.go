@@ -12,8 +12,16 @@ import (
 type localCommand struct {
 	Function string   `arg:"" help:"What to run, e.g. state.apply."`
 	Args     []string `arg:"" optional:"" help:"Arguments, by position or KEY=VALUE."`
-	StateDir string   `help:"Where backups and the marks of running state runs go; default nowhere."`
+	StateDir string   `placeholder:"DIR" help:"Where backups and the marks of running state runs go; default nowhere."`
 	host
+}
+
+// Help is printed by --help.
+func (*localCommand) Help() string {
+	return `Examples:
+
+	zester local facts.items
+	zester local state.apply motd --tree states --settings settings.yaml test=True`
 }
 
 // Run runs a function on this host as its peel would, and prints the return as a job's.

@@ -29,6 +29,15 @@ type renderCommand struct {
 	KeepTrailingNewline bool   `help:"Keep the template's last newline."`
 }
 
+// Help is printed by --help.
+func (*renderCommand) Help() string {
+	return `Examples:
+
+	zester render haproxy.cfg.j2 --context vars.yaml
+	zester render states/motd.zy --facts facts.yaml --settings settings.yaml
+	echo '{{ 6 * 7 }}' | zester render -`
+}
+
 func (c *renderCommand) Run(s *session) error {
 	source, name, err := c.source(s)
 	if err != nil {

@@ -22,6 +22,13 @@ type settingsEncrypt struct {
 	File  string `arg:"" optional:"" default:"-" help:"File with the value; default standard input."`
 }
 
+// Help is printed by --help.
+func (*settingsEncrypt) Help() string {
+	return `What it prints stands in a settings file that top.zy gives to a peel by its id:
+
+	echo "password: $(zester settings encrypt < password.txt)" >> /srv/zester/settings/db-01.zy`
+}
+
 // Run reads the value and prints it sealed. A trailing newline, which echo adds, is left out.
 func (c *settingsEncrypt) Run(s *session) error {
 	curve, err := c.key(s)

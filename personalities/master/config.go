@@ -10,15 +10,15 @@ import (
 // Config is a master's configuration: flags, keys of master.yaml and ZESTER_ variables alike.
 type Config struct {
 	NATSURL string `name:"nats-url" default:"nats://nats:4222" help:"NATS server URL."`
-	NATSCA  string `name:"nats-ca" help:"CA certificate of the NATS server; naming one insists on TLS."`
+	NATSCA  string `name:"nats-ca" placeholder:"FILE" help:"CA certificate of the NATS server; naming one insists on TLS."`
 	AuthDir string `default:"/data/auth" help:"Where master.creds and account.seed are."`
 
 	EnrollAddr    string `default:":8443" help:"Enrollment HTTP API listen address."`
 	EnrollTLSCert string `name:"enroll-tls-cert" default:"/data/auth/enroll.crt" help:"TLS certificate for enrollment API."`
 	EnrollTLSKey  string `name:"enroll-tls-key" default:"/data/auth/enroll.key" help:"TLS private key for enrollment API."`
 
-	StatesDir    string        `help:"State tree; default the first of /srv/zester/states and /data/states that exists."`
-	SettingsDir  string        `help:"Settings tree; default the first of /srv/zester/settings and /data/settings that exists."`
+	StatesDir    string        `placeholder:"DIR" help:"State tree; default the first of /srv/zester/states and /data/states that exists."`
+	SettingsDir  string        `placeholder:"DIR" help:"Settings tree; default the first of /srv/zester/settings and /data/settings that exists."`
 	PeelJWTLife  time.Duration `name:"peel-jwt-life" default:"8760h" help:"How long the credentials of an enrolled peel are valid."`
 	ForcePublish bool          `help:"Publish this master's trees even where the published ones are newer."`
 	NATSWait     time.Duration `name:"nats-wait" default:"10s" help:"How long to wait for NATS at the start."`

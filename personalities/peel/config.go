@@ -10,11 +10,11 @@ import (
 
 // Config is a peel's configuration: flags, keys of peel.yaml and ZESTER_ variables alike.
 type Config struct {
-	ID        string `name:"id" required:"" help:"Peel identifier."`
+	ID        string `name:"id" required:"" placeholder:"ID" help:"Peel identifier."`
 	NATSURL   string `name:"nats-url" default:"nats://nats:4222" help:"NATS server URL."`
-	NATSCA    string `name:"nats-ca" help:"CA certificate of the NATS server; naming one insists on TLS."`
-	MasterURL string `name:"master-url" help:"Master enrollment API URL; without it the peel needs credentials already."`
-	EnrollCA  string `help:"CA certificate for enrollment TLS; default the system's."`
+	NATSCA    string `name:"nats-ca" placeholder:"FILE" help:"CA certificate of the NATS server; naming one insists on TLS."`
+	MasterURL string `name:"master-url" placeholder:"URL" help:"Master enrollment API URL; without it the peel needs credentials already."`
+	EnrollCA  string `placeholder:"FILE" help:"CA certificate for enrollment TLS; default the system's."`
 	AuthDir   string `default:"/data/auth" help:"Where the peel's credentials are kept."`
 
 	FactsDir      string        `default:"/etc/zester/facts" help:"Custom facts: YAML and JSON files, and programs that print them."`

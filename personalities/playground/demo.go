@@ -110,10 +110,7 @@ func (d *demo) active(ctx context.Context, ids []string) error {
 	}); err != nil {
 		return err
 	}
-	if err := d.waitFor(ctx, "the peels to share their addresses", func() bool {
-		out, err := d.client(ctx, "basket", "get", "*", "network.ip_addrs")
-		return err == nil && containsAll(out, ids)
-	}); err != nil {
+	if err := d.waitShared(ctx, ids); err != nil {
 		return err
 	}
 	_, err := d.show(ctx, "zester enroll list", append([]string{"active", "!pending"}, ids...)...)

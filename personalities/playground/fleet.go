@@ -36,6 +36,7 @@ type fleet struct {
 	nats    *server.Server
 	enroll  string // address of the enrollment API
 	failed  chan error
+	fresh   bool // the directory was empty
 
 	ctx    context.Context // of the peels
 	cancel context.CancelFunc
@@ -88,6 +89,7 @@ func (f *fleet) hierarchy() (*keys.Hierarchy, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return h, err
 	}
+	f.fresh = true
 	if h, err = keys.NewHierarchy("playground"); err != nil {
 		return nil, err
 	}
@@ -238,8 +240,19 @@ func (f *fleet) approveAll(ctx context.Context, ids []string) error {
 			return fmt.Errorf("%s", out)
 		}
 	}
-	return f.waitFor(ctx, "the peels to answer", func() bool {
+	if err := f.waitFor(ctx, "the peels to answer", func() bool {
 		out, err := f.client(ctx, "--timeout", "5s", "L@"+strings.Join(ids, ","), "test.ping")
+		return err == nil && containsAll(out, ids)
+	}); err != nil || !f.fresh {
+		return err // later the settings may say anything
+	}
+	return f.waitShared(ctx, ids)
+}
+
+// waitShared waits until the peels have the samples' settings and share what these ask for.
+func (f *fleet) waitShared(ctx context.Context, ids []string) error {
+	return f.waitFor(ctx, "the peels to share their addresses", func() bool {
+		out, err := f.client(ctx, "basket", "get", "*", "network.ip_addrs")
 		return err == nil && containsAll(out, ids)
 	})
 }

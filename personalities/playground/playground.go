@@ -44,7 +44,7 @@ type session struct {
 const defaultPeels = "web-01,web-02,lb-01,db-01"
 
 type upCommand struct {
-	Dir   string   `help:"Where the fleet keeps its files; default a temporary directory that is removed at the end."`
+	Dir   string   `placeholder:"DIR" help:"Where the fleet keeps its files; default a temporary directory that is removed at the end."`
 	Peels []string `default:"${peels}" help:"Ids of the peels."`
 }
 
