@@ -225,37 +225,35 @@ func startPlayground(command []string, dir string, environ []string, log io.Writ
 
 var (
 	shBlock    = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
-	upCommand  = regexp.MustCompile("`([^`\n]*playground up --dir (\\S+)[^`\n]*)`")
+	upCommand  = regexp.MustCompile("`([^`\n]*playground up --dir ~/[^`\n]*)`")
 	makeTarget = regexp.MustCompile(`(?m)^([a-z]+):`)
 	comment    = regexp.MustCompile(`(^|\s)#\s[^'"]*$`) // not within quotes
 )
 
 // readmeCommands are the lines of the README's sh blocks, continued lines joined, comments at their ends left out, and
-// the command in its text that starts the fleet they are for. The fleet's directory is moved into dir.
-func readmeCommands(t *testing.T, dir string) (up string, commands []string) {
+// the command in its text that starts the fleet they are for. What the README keeps is in the user's home.
+func readmeCommands(t *testing.T) (up string, commands []string) {
 	t.Helper()
 	content, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme := string(content)
-	found := upCommand.FindStringSubmatch(readme)
+	found := upCommand.FindStringSubmatch(string(content))
 	if found == nil {
-		t.Fatal("the README does not say how to start a fleet: no `... playground up --dir DIR` in it")
+		t.Fatal("the README does not say how to start a fleet below the home: no `... playground up --dir ~/DIR` in it")
 	}
-	here := strings.NewReplacer(found[2], filepath.Join(dir, "fleet"))
-	for _, block := range shBlock.FindAllStringSubmatch(readme, -1) {
+	for _, block := range shBlock.FindAllStringSubmatch(string(content), -1) {
 		for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", " ")) {
 			line = strings.TrimPrefix(strings.TrimSpace(line), "$ ")
 			if line = strings.TrimSpace(comment.ReplaceAllString(line, "")); line != "" {
-				commands = append(commands, here.Replace(line))
+				commands = append(commands, line)
 			}
 		}
 	}
 	if len(commands) == 0 {
 		t.Fatal("the README has no commands in sh blocks")
 	}
-	return here.Replace(found[1]), commands
+	return found[1], commands
 }
 
 // TestReadme runs the README: all its commands in order, in a directory where bin is what make builds. Targets of make
@@ -278,7 +276,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + t.TempDir(), "TERM=dumb"}
-	up, commands := readmeCommands(t, dir)
+	up, commands := readmeCommands(t)
 	stop, err := startPlayground([]string{"sh", "-c", "exec env " + up}, dir, environ, t.Output())
 	if err != nil {
 		t.Fatal(err)
@@ -299,7 +297,7 @@ func TestReadme(t *testing.T) {
 			}
 		case words[0] == "git" && words[1] == "clone", words[0] == "cd":
 		case words[0] == "export":
-			environ = append(environ, words[1:]...)
+			environ = append(environ, strings.Replace(words[1], "~", dir, 1)) // the shell's work
 		case strings.Contains(command, "zester"):
 			runReadmeCommand(t, command, dir, environ)
 		default:
