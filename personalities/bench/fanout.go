@@ -38,7 +38,7 @@ type mode struct {
 
 // Run measures with each number of peels in turn.
 func (c *fanoutCommand) Run(s *session) error {
-	perTarget := map[string]time.Duration{} // of the first number
+	first := map[string]result{} // per target, of the first number of peels
 	for i, n := range c.Peels {
 		profile := ""
 		if i == len(c.Peels)-1 {
@@ -48,7 +48,7 @@ func (c *fanoutCommand) Run(s *session) error {
 		if err != nil {
 			return err
 		}
-		if err := c.print(s, n, modes, perTarget); err != nil {
+		if err := c.print(s, n, modes, first); err != nil {
 			return err
 		}
 	}
@@ -215,14 +215,14 @@ func median(results []result) result {
 	return r
 }
 
-const explanation = `ratio is the time by that of raw NATS; CPU is what all processors spent on a target, and its ratio hardly changes with what else
-the host does. ping is until the client has all returns, durable until every peel knows that its return is stored.
+const explanation = `ratio is the time by that of raw NATS; CPU is what all processors spent on a target, which changes little with what else the
+host does. growth is that of a target's share over the first number of peels. ping is until the client has all returns, durable until every peel knows that its return is stored.
 `
 
-func (c *fanoutCommand) print(s *session, n int, modes []*mode, perTarget map[string]time.Duration) error {
+func (c *fanoutCommand) print(s *session, n int, modes []*mode, first map[string]result) error {
 	fmt.Fprintf(s.stdio.Out, "%d peels, %d CPUs, median of %d\n", n, runtime.GOMAXPROCS(0), c.Rounds)
 	w := tabwriter.NewWriter(s.stdio.Out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\ttime\tper target\tgrowth\tratio\tgoal\tCPU\tCPU ratio\tmessages\tbytes\t")
+	fmt.Fprintln(w, "\ttime\tper target\tgrowth\tratio\tgoal\tCPU\tgrowth\tratio\tmessages\tbytes\t")
 	for _, m := range modes {
 		raw := median(m.raw)
 		for _, line := range []struct {
@@ -230,21 +230,21 @@ func (c *fanoutCommand) print(s *session, n int, modes []*mode, perTarget map[st
 			results []result
 		}{{"raw NATS", m.raw}, {"ping", m.ping}, {"durable", m.durable}} {
 			r, key := median(line.results), m.name+"/"+line.name
-			per, growth, ratio, goal := r.time/time.Duration(n), "", "", ""
-			if first, ok := perTarget[key]; ok {
-				growth = fmt.Sprintf("%+.0f%%", 100*(float64(per)/float64(first)-1))
+			per, cpu := r.time/time.Duration(n), r.cpu/time.Duration(n)
+			growth, ratio, goal, cpuGrowth, cpuRatio := "", "", "", "", ""
+			if f, ok := first[key]; ok {
+				growth, cpuGrowth = percent(per, f.time), percent(cpu, f.cpu)
 			} else {
-				perTarget[key] = per
+				first[key] = result{time: per, cpu: cpu}
 			}
-			cpuRatio := ""
 			if line.name != "raw NATS" {
 				ratio, cpuRatio = fmt.Sprintf("%.2f", float64(r.time)/float64(raw.time)), fmt.Sprintf("%.2f", float64(r.cpu)/float64(raw.cpu))
 			}
 			if g, ok := goals[key]; ok && n == 1000 {
 				goal = fmt.Sprintf("%.1f", g)
 			}
-			fmt.Fprintf(w, "%s, %s\t%.1f ms\t%.1f µs\t%s\t%s\t%s\t%.1f µs\t%s\t%.1f\t%.0f\t\n", m.name, line.name,
-				milliseconds(r.time), microseconds(per), growth, ratio, goal, microseconds(r.cpu/time.Duration(n)), cpuRatio, r.messages, r.bytes)
+			fmt.Fprintf(w, "%s, %s\t%.1f ms\t%.1f µs\t%s\t%s\t%s\t%.1f µs\t%s\t%s\t%.1f\t%.0f\t\n", m.name, line.name,
+				milliseconds(r.time), microseconds(per), growth, ratio, goal, microseconds(cpu), cpuGrowth, cpuRatio, r.messages, r.bytes)
 		}
 	}
 	if err := w.Flush(); err != nil {
@@ -252,6 +252,10 @@ func (c *fanoutCommand) print(s *session, n int, modes []*mode, perTarget map[st
 	}
 	_, err := fmt.Fprintln(s.stdio.Out)
 	return err
+}
+
+func percent(now, before time.Duration) string {
+	return fmt.Sprintf("%+.0f%%", 100*(float64(now)/float64(max(before, 1))-1))
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
