@@ -215,8 +215,9 @@ func median(results []result) result {
 	return r
 }
 
-const explanation = `ratio is the time by that of raw NATS; CPU is what all processors spent on a target, which changes little with what else the
-host does. growth is that of a target's share over the first number of peels. ping is until the client has all returns, durable until every peel knows that its return is stored.
+const explanation = `ping is until the client has all returns, durable until every peel knows that its return is stored.
+ratio is the time by that of raw NATS, growth that of a target's share over the first number of peels.
+CPU is what all processors spent on a target: it changes little with what else the host does.
 `
 
 func (c *fanoutCommand) print(s *session, n int, modes []*mode, first map[string]result) error {
