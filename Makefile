@@ -11,7 +11,7 @@ GOBUILD  := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w 
 BINDIR   := $(abspath $(DESTDIR)$(PREFIX)/bin)
 
 .DEFAULT_GOAL := build
-.PHONY: build test race lint demo acceptance compose-check bench fuzz cover install clean help
+.PHONY: build test race lint demo acceptance compose-check faults bench fuzz cover install clean help
 
 build: ## bin/zester and its symlinks
 	$(GOBUILD) -o bin/zester .
@@ -40,6 +40,11 @@ acceptance: build ## boots Debian machines with systemd and manages them, compar
 
 compose-check: ## what is in packaging: flags, manifests and units that exist and agree with each other
 	CGO_ENABLED=0 $(GO) test -count 1 ./testdata/packaging
+
+# In the package's directory, for the table to be printed when all is well.
+faults: ## kills, partitions, full disks, wrong clocks: what jobs make of them, as a table; FAULT_RUNS of each (20)
+	$(GO) vet -tags faults ./personalities/playground
+	CGO_ENABLED=0 $(GO) -C personalities/playground test -tags faults -count 1 -timeout 30m -parallel 7 -run '^TestFaults$$'
 
 bench: ## all benchmarks; ratios are against raw NATS in the same run
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...

@@ -1,0 +1,92 @@
+//go:build faults
+
+package playground_test
+
+import (
+	"regexp"
+	"time"
+
+	"github.com/ptorbus/zester/core/jobs"
+)
+
+var slowLine = regexp.MustCompile(`Slow Consumer`)
+
+// peelDies kills a peel at a moment, and starts it again a moment later.
+func peelDies(at moment, want ...outcome) func(w *world, i int) verdict {
+	return func(w *world, i int) (v verdict) {
+		d := at(w, i)
+		j := w.submit(long, 500*time.Millisecond)
+		p := w.caught(d, j, &v)
+		right := expected{}
+		if p != nil {
+			p.kill()
+			d.opens()
+			right[p.name] = want
+			time.Sleep(time.Duration(100*(i%5)) * time.Millisecond)
+			p.restart()
+		}
+		v.add(w.judge(j, right))
+		w.repair()
+		return v
+	}
+}
+
+// peelDiesInside kills a peel while the function runs.
+func peelDiesInside(w *world, i int) (v verdict) {
+	victim := w.ids[i%len(w.ids)]
+	j := w.submit(long, time.Second)
+	w.until(15*time.Second, "the function to start", func() bool { return w.runs(j.tag, "start")[victim] > 0 })
+	time.Sleep(time.Duration(i*40) * time.Millisecond)
+	w.peel[victim].kill()
+	w.peel[victim].restart()
+	v.add(w.judge(j, expected{victim: {failed}}))
+	if r, err := w.returns(j.jid()); err == nil && r[victim].Reason != jobs.ReasonInterrupted {
+		v.losing("the return of %s says %q instead of %q", victim, r[victim].Reason, jobs.ReasonInterrupted)
+	}
+	w.repair()
+	return v
+}
+
+// peelCutOff cuts a peel off for ten seconds at a moment of a job that lasts longer.
+func peelCutOff(at moment) func(w *world, i int) verdict {
+	return func(w *world, i int) (v verdict) {
+		d := at(w, i)
+		j := w.submit(long, 300*time.Millisecond)
+		if p := w.caught(d, j, &v); p != nil {
+			cut(p.proxy, d)
+		}
+		v.add(w.judge(j, nil))
+		w.repair()
+		return v
+	}
+}
+
+// peelCutOffTooLong cuts a peel off for longer than the job's time: it is reported as missing,
+// and what it ran in the end has its return in the stream all the same.
+func peelCutOffTooLong(at moment) func(w *world, i int) verdict {
+	return func(w *world, i int) (v verdict) {
+		d := at(w, i)
+		j := w.submit(4*time.Second, 300*time.Millisecond)
+		right := expected{}
+		if p := w.caught(d, j, &v); p != nil {
+			right[p.name] = []outcome{missing}
+			cut(p.proxy, d)
+		}
+		v.add(w.judge(j, right))
+		w.repair()
+		return v
+	}
+}
+
+// clockCase runs a job in a fleet where some clocks are off; right says what may come of it.
+func clockCase(client string, right expected) func(w *world, i int) verdict {
+	return func(w *world, i int) (v verdict) {
+		w.clientClock = client
+		return w.judge(w.submit(4*time.Second, 100*time.Millisecond), right)
+	}
+}
+
+// versions has masters of two versions take over each other's jobs.
+func versions(w *world, i int) verdict {
+	return masterDies(pick(beforeRecord, noteHeld, midway, afterwards))(w, i)
+}
