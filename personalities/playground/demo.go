@@ -18,6 +18,7 @@ type demoCommand struct{}
 // Run shows a fleet from nothing to a load balancer that knows its web servers. It fails at
 // the first step that does not do what it should.
 func (*demoCommand) Run(s *session) error {
+	began := time.Now()
 	dir, remove, err := workDir("")
 	if err != nil {
 		return err
@@ -34,7 +35,7 @@ func (*demoCommand) Run(s *session) error {
 			return err
 		}
 	}
-	fmt.Fprintf(d.out, "\nAll steps did what they should.\n")
+	fmt.Fprintf(d.out, "\nAll steps did what they should, in %.1f seconds.\n", time.Since(began).Seconds())
 	return nil
 }
 

@@ -315,8 +315,24 @@ func (f *fleet) plainEnvironment() []string {
 func (f *fleet) stop() {
 	f.cancel()
 	f.peels.Wait()
-	f.killMaster()
+	f.stopMaster()
 	f.nats.Shutdown()
+}
+
+// stopMaster lets the master give its duties back, so that the next one need not wait for them.
+func (f *fleet) stopMaster() {
+	f.mu.Lock()
+	master, done := f.master, f.done
+	f.mu.Unlock()
+	if master == nil {
+		return
+	}
+	master.Process.Signal(syscall.SIGTERM) // it may be gone already
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		f.killMaster()
+	}
 }
 
 // tail passes on what a program prints and keeps its last line, for errors.
