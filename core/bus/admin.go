@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Usage is what a bucket holds.
 type Usage struct {
 	Bytes, Limit int64  // on the server; a Limit below 1 is none
+	Entries      uint64 // markers of deletions among them
 	Revision     uint64 // of the last write
 }
 
@@ -22,7 +24,7 @@ func (c *Conn) Usage(ctx context.Context, bucket string) (Usage, error) {
 		return Usage{}, fmt.Errorf("bucket %s: %w", bucket, err)
 	}
 	info := s.CachedInfo()
-	return Usage{Bytes: int64(info.State.Bytes), Limit: info.Config.MaxBytes, Revision: info.State.LastSeq}, nil
+	return Usage{Bytes: int64(info.State.Bytes), Limit: info.Config.MaxBytes, Entries: info.State.Msgs, Revision: info.State.LastSeq}, nil
 }
 
 // Purge removes the entries whose keys match the pattern, and their room with them: unlike
@@ -36,6 +38,24 @@ func (c *Conn) Purge(ctx context.Context, bucket, pattern string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("bucket %s: purge %s: %w", bucket, pattern, err)
+	}
+	return nil
+}
+
+// Sizes calls each for every message a bucket holds, markers of deletions among them, with the
+// room it takes, a few bytes more or less. It reads all of the bucket. CORE only.
+func (c *Conn) Sizes(ctx context.Context, bucket string, each func(key string, bytes int64)) error {
+	const record = 30 // what the server adds to each
+	req := batch{NextFor: ValueSubject(bucket, ">"), Seq: 1, Batch: maxBatch}
+	err := c.directBatch(ctx, DirectBatch(bucket), req, func(m *nats.Msg) error {
+		e, err := entryOf(bucket, m)
+		if err == nil {
+			each(e.Key, int64(record+len(ValueSubject(bucket, e.Key))+len(m.Data)))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("bucket %s: %w", bucket, err)
 	}
 	return nil
 }

@@ -15,8 +15,8 @@ import (
 // Watcher delivers a bucket's entries and their changes. It goes on by itself after
 // reconnects, from the last revision it delivered. In a cluster a watch can be served by another
 // server than the one connected to; if that one is lost, it goes on after some 20 s. If the
-// bucket was deleted and created anew, or restored from a copy, it gives what is there then, and
-// the keys that are gone as deleted; without a reconnect it notices within half a minute.
+// bucket was deleted and created anew, restored from a copy, or purged, it gives what is there
+// then, and the keys that are gone as deleted; without a reconnect it notices in half a minute.
 type Watcher struct {
 	entries chan Entry
 	cancel  context.CancelFunc
@@ -77,7 +77,8 @@ func (f *follower) open(ctx context.Context) (jetstream.KeyWatcher, error) {
 		return nil, err
 	}
 	if f.replaced(state) {
-		f.c.log.Warn("a bucket was replaced: it is read anew", "bucket", f.bucket, "revision", state.State.LastSeq, "known", f.last)
+		f.c.log.Warn("a bucket was replaced or has lost entries: it is read anew", "bucket", f.bucket,
+			"revision", state.State.LastSeq, "known_revision", f.last, "entries", state.State.Msgs, "known_entries", len(f.live))
 		f.last, f.missing = 0, maps.Clone(f.live)
 	}
 	f.created = state.Created
@@ -97,9 +98,11 @@ func (f *follower) state(ctx context.Context) (*jetstream.StreamInfo, error) {
 	return s.CachedInfo(), nil
 }
 
-// replaced says whether revisions of this bucket mean something else than those seen before.
+// replaced says whether revisions of this bucket mean something else than those seen before, or
+// entries are gone without a word: purged or, in a bucket with a time to live, expired.
 func (f *follower) replaced(state *jetstream.StreamInfo) bool {
-	return !f.created.IsZero() && (!state.Created.Equal(f.created) || state.State.LastSeq < f.last)
+	return !f.created.IsZero() &&
+		(!state.Created.Equal(f.created) || state.State.LastSeq < f.last || state.State.Msgs < uint64(len(f.live)))
 }
 
 const (
