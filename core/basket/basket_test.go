@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -148,6 +150,27 @@ func TestPublishOnChangeOnly(t *testing.T) {
 	until(t, "the changed value", func() bool { return revision() == 2 })
 }
 
+// What the bus has lost comes back with the connection, changed or not.
+func TestPublishAfterALoss(t *testing.T) {
+	dir := t.TempDir()
+	srv := server.StartTest(t, func(o *server.Options) { o.Dir = dir })
+	core := srv.Core(t)
+	publisher(t, srv, "web-01", nil, basket.Function{Name: "os", Fact: "os"})
+	r := &basket.Reader{Conn: core}
+	q := basket.Query{Target: "*", Function: "os"}
+	until(t, "the first value", func() bool { return values(t, r, q) == "web-01=debian" })
+	srv.Stop()
+	if err := os.RemoveAll(filepath.Join(dir, "jetstream")); err != nil {
+		t.Fatal(err)
+	}
+	srv.Start(t)
+	until(t, "the bucket", func() bool { return core.Setup(t.Context(), 1) == nil })
+	srv.Restart(t) // the peel may have been back before the bucket was
+	until(t, "the value again", func() bool {
+		return core.Connected() && values(t, r, q) == "web-01=debian"
+	})
+}
+
 func TestRestartRemovesWhatIsNoLongerShared(t *testing.T) {
 	srv := server.StartTest(t)
 	core := srv.Core(t)
@@ -274,7 +297,7 @@ func TestAnswer(t *testing.T) {
 	if err == nil || err.Error() != want || !errors.Is(err, bus.ErrNoResponders) {
 		t.Errorf("without a master: %v\nwant %s", err, want)
 	}
-	stop, err := basket.Answer(core, fixed{"web-01"})
+	stop, err := basket.Answer(core, fixed{"web-01"}, map[string]string{"gold": "N@rich or web-*", "rich": "I@tier:gold", "plain": "role:web"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,11 +310,36 @@ func TestAnswer(t *testing.T) {
 	}{
 		{peel, "role:web", ""},
 		{operator, "I@secret:*", ""},
-		{peel, "web-* or I@secret:a*", `target "web-* or I@secret:a*": a peel may not target by settings (I@), which could tell it another peel's secrets: target by facts or ids`},
+		{peel, "web-* or I@secret:a*", `target "web-* or I@secret:a*": a peel may not target by settings (I@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids`},
+		{peel, "N@gold", `target "N@gold": a peel may not target by settings (I@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids`},
+		{peel, "N@plain", ""},
+		{operator, "N@gold", ""},
 	} {
 		ids, err := tt.who.Resolve(t.Context(), tt.target, false)
 		if tt.want == "" && (err != nil || !slices.Equal(ids, []string{"web-01"})) || tt.want != "" && (err == nil || err.Error() != tt.want) {
 			t.Errorf("%s: %v, %v; want %q", tt.target, ids, err, tt.want)
 		}
+	}
+
+	// One that asks without end is refused, others are not.
+	ctx, enough := context.WithCancelCause(t.Context())
+	defer enough(nil)
+	for range 8 {
+		go func() {
+			for ctx.Err() == nil {
+				if _, err := peel.Resolve(t.Context(), "role:web", false); err != nil {
+					enough(err)
+				}
+			}
+		}()
+	}
+	<-ctx.Done()
+	err = context.Cause(ctx)
+	if want := `target "role:web": this peel asks more than 100 questions per second: try again`; err.Error() != want {
+		t.Errorf("asking without end: %v\nwant %s", err, want)
+	}
+	other := basket.Asking{Conn: srv.Peel(t, "lb-02"), Subject: bus.Ask("lb-02", basket.Resolve)}
+	if _, err := other.Resolve(t.Context(), "role:web", false); err != nil {
+		t.Errorf("another peel: %v", err)
 	}
 }

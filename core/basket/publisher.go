@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"reflect"
 	"sync"
 	"time"
@@ -141,9 +142,11 @@ func (p *Publisher) removeOthers(ctx context.Context, names []string) {
 
 func key(peel, function string) string { return bus.Token(peel) + "." + function }
 
-// run evaluates one function at start, at its interval, when kicked and after a reconnect.
+// run evaluates one function at start, at its interval, when kicked and after a reconnect, when
+// the bus may have lost the value.
 func (p *Publisher) run(ctx context.Context, t *task) {
-	stop := p.Conn.OnConnect(func() { signal(t.kick) })
+	again := make(chan struct{}, 1)
+	stop := p.Conn.OnConnect(func() { signal(again) })
 	defer stop()
 	interval := t.function.Interval
 	if ttl := t.function.TTL; ttl > 0 {
@@ -151,18 +154,40 @@ func (p *Publisher) run(ctx context.Context, t *task) {
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	s := stored{}
-	if e, err := p.Conn.Get(ctx, bus.BucketBasket, key(p.ID, t.function.Name)); err == nil {
-		s.known = bus.Unmarshal(e.Value, &s.value) == nil
-	}
-	for ctx.Err() == nil {
-		p.publish(ctx, t.function, &s)
+	retry := time.NewTimer(0)
+	retry.Stop()
+	defer retry.Stop()
+	s := p.look(ctx, t.function)
+	for delay := firstRetry; ctx.Err() == nil; {
+		if p.publish(ctx, t.function, &s) {
+			delay = firstRetry
+		} else {
+			retry.Reset(delay + rand.N(delay/2))
+			delay = min(2*delay, interval)
+		}
 		select {
 		case <-ticker.C:
+		case <-retry.C:
 		case <-t.kick:
+		case <-again:
+			s = p.look(ctx, t.function)
 		case <-ctx.Done():
 		}
 	}
+}
+
+// firstRetry is the pause after a value could not be stored; it doubles up to the interval.
+const firstRetry = time.Second
+
+// look reads what the bucket holds.
+func (p *Publisher) look(ctx context.Context, f Function) (s stored) {
+	if !p.Conn.Connected() {
+		return stored{} // the connect looks
+	}
+	if e, err := p.Conn.Get(ctx, bus.BucketBasket, key(p.ID, f.Name)); err == nil {
+		s.known = bus.Unmarshal(e.Value, &s.value) == nil
+	}
+	return s
 }
 
 // stored is the value the bucket is known to hold.
@@ -171,13 +196,14 @@ type stored struct {
 	known bool
 }
 
-func (p *Publisher) publish(ctx context.Context, f Function, s *stored) {
+// publish evaluates a function and stores its value. ok is false if it was not stored and should have been.
+func (p *Publisher) publish(ctx context.Context, f Function, s *stored) (ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	value, err := p.evaluate(ctx, f)
 	if err != nil {
 		p.Log.Warn("a basket function fails; its last value stays", "function", f.Name, "error", err)
-		return
+		return true
 	}
 	data, err := bus.Marshal(value)
 	if err == nil { // compare what readers will see
@@ -185,10 +211,10 @@ func (p *Publisher) publish(ctx context.Context, f Function, s *stored) {
 	}
 	if err != nil {
 		p.Log.Warn("a basket value cannot be encoded", "function", f.Name, "error", err)
-		return
+		return true
 	}
 	if f.TTL == 0 && s.known && reflect.DeepEqual(value, s.value) || !p.Conn.Connected() {
-		return // when disconnected, the reconnect runs it again
+		return true // when disconnected, the reconnect runs it again
 	}
 	if f.TTL > 0 {
 		_, err = p.Conn.PutTTL(ctx, bus.BucketBasket, key(p.ID, f.Name), data, f.TTL)
@@ -198,9 +224,10 @@ func (p *Publisher) publish(ctx context.Context, f Function, s *stored) {
 	if err != nil {
 		s.known = false
 		p.Log.Warn("a basket value cannot be published", "function", f.Name, "error", err)
-		return
+		return errors.Is(err, bus.ErrTooLarge) || errors.Is(err, bus.ErrPermission)
 	}
 	s.value, s.known = value, true
+	return true
 }
 
 var errNothing = errors.New("no execution function and no fact has this name: name a function, fact or value")

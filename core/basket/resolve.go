@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/target"
 )
@@ -43,13 +45,31 @@ func (a Asking) Resolve(ctx context.Context, text string, live bool) ([]string, 
 	return ids, nil
 }
 
-var errSettings = errors.New("a peel may not target by settings (I@), which could tell it another peel's secrets: target by facts or ids")
+var (
+	errSettings = errors.New("a peel may not target by settings (I@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids")
+	errTooOften = fmt.Errorf("this peel asks more than %d questions per second: try again", questionsPerSecond)
+)
+
+// What one peel may ask of a master: far more than templates do, far less than would keep a
+// master from answering the others.
+const (
+	questionsPerSecond = 100
+	questionsAtOnce    = 1000
+)
 
 // Answer serves Resolve questions of peels and operators on a master until stop is called.
-// Peels may not ask by settings.
-func Answer(conn *bus.Conn, r Resolver) (stop func(), err error) {
-	peels, err := bus.Serve(conn, bus.Ask("*", Resolve), masters, func(ctx context.Context, _ string, q question) ([]string, error) {
-		if t, err := target.Parse(q.Target); err != nil || t.UsesSettings() {
+// Peels may not ask by settings; groups gives the meaning of N@.
+func Answer(conn *bus.Conn, r Resolver, groups map[string]string) (stop func(), err error) {
+	var askers limiter
+	peels, err := bus.Serve(conn, bus.Ask("*", Resolve), masters, func(ctx context.Context, peel string, q question) ([]string, error) {
+		if !askers.allow(peel) {
+			return nil, errTooOften
+		}
+		t, err := target.Parse(q.Target)
+		if err == nil {
+			t, err = t.Expand(groups)
+		}
+		if err != nil || t.UsesSettings() {
 			return nil, cmp.Or(err, errSettings)
 		}
 		return r.Resolve(ctx, q.Target, q.Live)
@@ -65,6 +85,22 @@ func Answer(conn *bus.Conn, r Resolver) (stop func(), err error) {
 		return nil, err
 	}
 	return func() { peels.Stop(); operators.Stop() }, nil
+}
+
+// limiter counts the questions of each peel. Questions come one at a time.
+type limiter struct{ asked map[string]*rate.Limiter }
+
+// maxAskers bounds what is remembered; forgetting favours those who ask.
+const maxAskers = 16_384
+
+func (l *limiter) allow(peel string) bool {
+	if l.asked[peel] == nil {
+		if len(l.asked) >= maxAskers || l.asked == nil {
+			l.asked = map[string]*rate.Limiter{}
+		}
+		l.asked[peel] = rate.NewLimiter(questionsPerSecond, questionsAtOnce)
+	}
+	return l.asked[peel].Allow()
 }
 
 // masters is the queue group in which one master answers.

@@ -26,6 +26,9 @@ const (
 // all masters must hold.
 const accountKey = "account"
 
+// errAccount: another account.seed than the fleet's.
+var errAccount = errors.New("copy the other masters' account.seed")
+
 // claim creates what is missing on the bus and refuses to go on with another account.seed than
 // the fleet's: settings sealed and commands signed with it would be refused everywhere.
 func (m *master) claim(ctx context.Context) error {
@@ -43,9 +46,43 @@ func (m *master) claim(ctx context.Context) error {
 		return err
 	}
 	if string(e.Value) != m.account.Public() {
-		return fmt.Errorf("account.seed in %s is of account %s, but this fleet's is %s: copy the other masters' account.seed", m.AuthDir, m.account.Public(), e.Value)
+		return fmt.Errorf("account.seed in %s is of account %s, but this fleet's is %s: %w", m.AuthDir, m.account.Public(), e.Value, errAccount)
 	}
 	return nil
+}
+
+// claimEvery is how often buckets and streams are looked at that nobody should have deleted.
+const (
+	claimEvery = time.Minute
+	claimRetry = 2 * time.Second
+)
+
+// keepClaim creates anew what the bus has lost while this master runs: a disk, or a stream that
+// somebody has deleted. Those who follow a bucket find out by themselves.
+func (m *master) keepClaim(ctx context.Context) error {
+	again := make(chan struct{}, 1)
+	defer m.conn.OnConnect(func() {
+		select {
+		case again <- struct{}{}:
+		default:
+		}
+	})()
+	for wait := claimEvery; ; {
+		select {
+		case <-again:
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+		wait = claimEvery
+		switch err := m.claim(ctx); {
+		case errors.Is(err, errAccount):
+			return err
+		case err != nil && m.conn.Connected() && ctx.Err() == nil:
+			m.log.Warn("the fleet's buckets cannot be looked after", "error", err)
+			wait = claimRetry
+		}
+	}
 }
 
 // work runs all of a master's duties until the context ends or one of them cannot go on.
@@ -61,6 +98,9 @@ func (m *master) work(ctx context.Context, listener *enrollment.Listener, web *o
 			}
 		})
 	}
+	duty("buckets", m.keepClaim)
+	warden := basket.Warden{Conn: m.conn, Log: m.log, Metrics: m.metrics}
+	duty("basket", func(ctx context.Context) error { warden.Run(ctx); return nil })
 	var err error
 	if m.directory, err = enrollment.Follow(ctx, m.conn, m.log); err != nil {
 		return err
@@ -75,7 +115,7 @@ func (m *master) work(ctx context.Context, listener *enrollment.Listener, web *o
 		return err
 	}
 	m.followPresence(ctx, duty)
-	stop, err := basket.Answer(m.conn, fleetIndex{m})
+	stop, err := basket.Answer(m.conn, fleetIndex{m}, m.Groups)
 	if err != nil {
 		return err
 	}
