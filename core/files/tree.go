@@ -157,7 +157,10 @@ func (t *Tree) refresh(ctx context.Context) error {
 	old := t.current
 	t.mu.Unlock()
 	if old != nil && p.Current.Published <= old.revision.Published {
-		t.settle(asked, false)
+		if t.settle(asked, false) && p.Current.Published < old.revision.Published { // and no replica that lags behind
+			t.log.Warn("the published tree is older than what this peel has had, and not taken: was NATS restored from a copy, or is somebody playing back an old tree?",
+				"tree", t.name, "revision", p.Current.Number, "known", old.revision.Number)
+		}
 		return nil
 	}
 	next, err := t.snapshot(ctx, t.fetch, p)
@@ -177,13 +180,15 @@ func (t *Tree) refresh(ctx context.Context) error {
 }
 
 // settle ends staleness if the answer can be trusted to be the last word on all hints: it brought something new, or comes late
-// enough after the last one.
-func (t *Tree) settle(asked time.Time, changed bool) {
+// enough after the last one. It reports whether that is so.
+func (t *Tree) settle(asked time.Time, changed bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if asked.After(t.hinted) && (changed || asked.Sub(t.hinted) > lag) {
+	last := asked.After(t.hinted) && (changed || asked.Sub(t.hinted) > lag)
+	if last {
 		t.stale = false
 	}
+	return last
 }
 
 func (t *Tree) prune(s *Snapshot) {

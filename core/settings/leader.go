@@ -63,6 +63,18 @@ func (l *leader) set(id string, s stored) {
 	l.stored[id] = s
 }
 
+// known is how many entries of the bucket are known, and the last revision of it.
+func (l *leader) known() (entries, revision uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.stored {
+		if s.revision > 0 {
+			entries, revision = entries+1, max(revision, s.revision)
+		}
+	}
+	return entries, revision
+}
+
 func (l *leader) holds(id string) bool { return l.get(id).revision != 0 }
 
 // store seals data to a peel and puts it into the bucket, unless it is there.

@@ -37,9 +37,10 @@ type ServiceOptions struct {
 
 // Service keeps the whole fleet's settings compiled and, while it leads, stored.
 type Service struct {
-	o     ServiceOptions
-	key   []byte // for fingerprints
-	queue *queue
+	o         ServiceOptions
+	key       []byte // for fingerprints
+	queue     *queue
+	lookEvery time.Duration
 
 	mu       sync.Mutex
 	leading  *leader // nil: another master stores
@@ -59,7 +60,7 @@ func NewService(o ServiceOptions) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, key: key, queue: newQueue(), problems: map[string]error{}, alike: map[string]int{}}
+	s := &Service{o: o, key: key, queue: newQueue(), lookEvery: lookEvery, problems: map[string]error{}, alike: map[string]int{}}
 	o.Metrics.GetOrCreateGauge("zester_settings_failing_peels", func() float64 {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -100,27 +101,48 @@ func (s *Service) Run(ctx context.Context) {
 
 // Publish stores what Run compiles until the context ends. One master at a time does: it is made for bus.Conn.Lease.
 func (s *Service) Publish(ctx context.Context) {
-	l := &leader{ctx: ctx, key: s.key, stored: map[string]stored{}}
-	for {
-		err := l.load(ctx, s.o.Conn)
-		if err == nil {
-			break
-		}
-		s.o.Log.Warn("cannot read the stored settings yet", "error", err)
-		select {
-		case <-time.After(time.Second):
-		case <-ctx.Done():
-			return
+	for ctx.Err() == nil {
+		if err := s.lead(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.Warn("cannot read the stored settings yet", "error", err)
+			sleep(ctx, time.Second)
 		}
 	}
-	s.mu.Lock()
-	s.leading = l
-	s.mu.Unlock()
+}
+
+// lookEvery is how often the leader looks whether the bucket is still the one it knows.
+const lookEvery = time.Minute
+
+// lead stores until the context ends, or until the bucket has gone back behind what was stored in it: it was lost, purged, or
+// restored from a copy.
+func (s *Service) lead(ctx context.Context) error {
+	l := &leader{ctx: ctx, key: s.key, stored: map[string]stored{}}
+	if err := l.load(ctx, s.o.Conn); err != nil {
+		return err
+	}
+	s.setLeader(l)
+	defer s.setLeader(nil)
 	s.TouchAll()
-	<-ctx.Done()
+	ticker := time.NewTicker(s.lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+		entries, revision := l.known()
+		usage, err := s.o.Conn.Usage(ctx, bus.BucketSettings)
+		if err == nil && (usage.Revision < revision || usage.Entries < entries) {
+			s.o.Log.Warn("stored settings have been lost and are stored anew", "entries", usage.Entries, "known_entries", entries)
+			return nil
+		}
+	}
+}
+
+func (s *Service) setLeader(l *leader) {
 	s.mu.Lock()
-	s.leading = nil
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	s.leading = l
 }
 
 func (s *Service) work(ctx context.Context) {

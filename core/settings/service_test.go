@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,8 @@ type fleet struct {
 	index   *facts.Index
 	service *Service
 	stop    func() // ends the service
+
+	lookEvery time.Duration // of the service, if not 0
 
 	mu      sync.Mutex
 	members map[string]string // id to curve key
@@ -56,6 +59,9 @@ func (f *fleet) start() {
 		f.t.Fatal(err)
 	}
 	f.service, f.index.Changed = service, service.Touch
+	if f.lookEvery > 0 {
+		service.lookEvery = f.lookEvery
+	}
 	var all sync.WaitGroup
 	all.Go(func() { f.index.Follow(ctx, f.core) })
 	all.Go(func() { service.Run(ctx) })
@@ -257,6 +263,45 @@ func TestNewMaster(t *testing.T) {
 	}
 	writeTree(t, f.dir, map[string]string{"a.zy": "n: 6"})
 	f.wait(s, map[string]any{"n": int64(6)})
+}
+
+// TestLostBucket: what somebody has purged under a leading master is stored again.
+func TestLostBucket(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [a]", "a.zy": "n: 1"})
+	f.stop()
+	f.lookEvery = 20 * time.Millisecond
+	f.start()
+	f.enroll("p")
+	conn := f.srv.Peel(t, "p")
+	f.report(conn, "p", map[string]any{"os": "debian"})
+	f.wait(f.follow(f.store(conn, "p", "")), map[string]any{"n": int64(1)})
+	if err := f.core.Purge(t.Context(), bus.BucketSettings, ">"); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(f.follow(f.store(conn, "p", "")), map[string]any{"n": int64(1)})
+}
+
+// TestOlderIsToldOf: settings from before those that are known are not taken, and somebody hears of it.
+func TestOlderIsToldOf(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [a]", "a.zy": "n: 1"})
+	f.enroll("p")
+	conn := f.srv.Peel(t, "p")
+	f.report(conn, "p", map[string]any{"os": "debian"})
+	s := f.follow(f.store(conn, "p", ""))
+	f.wait(s, map[string]any{"n": int64(1)})
+	first, err := f.core.Get(t.Context(), bus.BucketSettings, "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeTree(t, f.dir, map[string]string{"a.zy": "n: 2"})
+	f.wait(s, map[string]any{"n": int64(2)})
+	_, err = s.take(first.Value, false)
+	if !errors.Is(err, errOlder) || !strings.HasPrefix(err.Error(), "older than what this peel has had, and not taken: was NATS restored") {
+		t.Errorf("old settings played back: %v", err)
+	}
+	if got := s.Plain(); !reflect.DeepEqual(got, map[string]any{"n": int64(2)}) {
+		t.Errorf("taken: %v", got)
+	}
 }
 
 // TestSealed: what is stored and what is cached tells nothing, opens for its peel only, and is never taken back.

@@ -73,9 +73,12 @@ func (s *Store) take(data []byte, cache bool) (changed bool, err error) {
 		return false, err
 	}
 	s.mu.Lock()
-	old := s.have && serial <= s.serial
+	have, known := s.have, s.serial
 	s.mu.Unlock()
-	if old {
+	switch {
+	case have && serial < known:
+		return false, fmt.Errorf("%w: sealed %s, and the known ones %s", errOlder, sealedAt(serial), sealedAt(known))
+	case have && serial == known:
 		return false, nil
 	}
 	if cache && s.o.CacheFile != "" {
@@ -91,6 +94,11 @@ func (s *Store) take(data []byte, cache bool) (changed bool, err error) {
 	s.serial, s.data, s.have = serial, m, true
 	return true, nil
 }
+
+// errOlder: the bucket holds settings from before those that are known.
+var errOlder = errors.New("older than what this peel has had, and not taken: was NATS restored from a copy, or is somebody playing back old settings?")
+
+func sealedAt(serial int64) string { return time.Unix(0, serial).UTC().Format(time.RFC3339) }
 
 // Get returns the settings, empty if there are none yet.
 func (s *Store) Get() *Map {
@@ -137,7 +145,7 @@ func (s *Store) OnChange(f func(*Map)) (stop func()) {
 // Refresh reads this peel's entry. An entry older than what is known is passed over.
 func (s *Store) Refresh(ctx context.Context) error {
 	_, err := s.refresh(ctx)
-	if err != nil {
+	if err != nil && !errors.Is(err, errOlder) {
 		return fmt.Errorf("settings of %q: %w", s.o.ID, err)
 	}
 	return nil
@@ -206,29 +214,33 @@ func (s *Store) Follow(ctx context.Context) error {
 	}
 	defer sub.Stop()
 	hint()
-	var last time.Time
+	var asked time.Time
 	for {
 		select {
 		case <-hints:
-			s.catchUp(ctx, hints, &last)
+			s.catchUp(ctx, hints, &asked)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 }
 
-// catchUp reads until there is something new, or that is no longer to be expected. last is when the bus was last asked.
-func (s *Store) catchUp(ctx context.Context, hints <-chan struct{}, last *time.Time) {
+// catchUp reads until there is something new, or that is no longer to be expected. asked is when the bus was last asked.
+func (s *Store) catchUp(ctx context.Context, hints <-chan struct{}, asked *time.Time) {
 	for i := 0; i <= len(again); i++ {
-		if !sleep(ctx, time.Until(last.Add(hintPause))) {
+		if !sleep(ctx, time.Until(asked.Add(hintPause))) {
 			return
 		}
-		*last = time.Now()
+		*asked = time.Now()
 		changed, err := s.refresh(ctx)
-		if err != nil && !errors.Is(err, ErrNone) && ctx.Err() == nil {
+		last := changed || i == len(again)
+		switch {
+		case err == nil || errors.Is(err, ErrNone) || ctx.Err() != nil:
+		case errors.Is(err, errOlder) && !last: // a replica that lags behind
+		default:
 			s.o.Log.Warn("cannot read the settings", "error", err)
 		}
-		if changed || i == len(again) {
+		if last {
 			return
 		}
 		select {
