@@ -116,6 +116,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return err
 }
 
+// grace is what a request gets that is under way at Close.
+const grace = time.Second
+
+// Close is Shutdown for a process that ends: nobody who reads slowly, or has connected and says nothing, keeps it long.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		s.logger.Debug("metrics readers are cut off", "error", err)
+	}
+}
+
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

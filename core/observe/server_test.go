@@ -224,3 +224,29 @@ func TestShutdownCutsOffAtTheDeadline(t *testing.T) {
 		t.Error("still listening")
 	}
 }
+
+// TestCloseWaitsForNobodyLong: a process that is told to stop does not depend on who reads its metrics.
+func TestCloseWaitsForNobodyLong(t *testing.T) {
+	server, err := Listen(Options{Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range []string{"", "GET /metr"} { // silent, and in the middle of a request
+		conn, err := net.Dial("tcp", server.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, _ := get(t, server, "/healthz"); status != 200 { // the others have been accepted before
+		t.Errorf("status %d", status)
+	}
+	start := time.Now()
+	server.Close()
+	if took := time.Since(start); took > 3*grace {
+		t.Errorf("took %s", took)
+	}
+}

@@ -67,7 +67,7 @@ func Serve(ctx context.Context, c Config, version string, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	defer web.Shutdown(context.WithoutCancel(ctx))
+	defer web.Close()
 	if err := m.connect(ctx); err != nil {
 		return err
 	}

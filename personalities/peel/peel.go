@@ -87,7 +87,7 @@ func Serve(ctx context.Context, c Config, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer web.Shutdown(context.WithoutCancel(ctx))
+	defer web.Close()
 	creds, err := p.credentials(ctx)
 	if err != nil {
 		return err
