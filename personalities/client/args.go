@@ -2,6 +2,7 @@ package client
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -37,7 +38,7 @@ func parseValue(word string) any {
 	}
 	switch {
 	case strings.ContainsRune("[{", rune(trimmed[0])):
-	case plainNumber.MatchString(trimmed):
+	case plainNumber.MatchString(trimmed) && plain(trimmed):
 	case isBool(trimmed):
 	default:
 		return word
@@ -47,6 +48,15 @@ func parseValue(word string) any {
 		return word
 	}
 	return bus.Plain(v)
+}
+
+// plain tells whether a number is spelled as it would be printed: a version of 1.10 is no 1.1.
+func plain(number string) bool {
+	if !strings.ContainsAny(number, ".eE") {
+		return true
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	return err == nil && strconv.FormatFloat(f, 'f', -1, 64) == number
 }
 
 func isBool(s string) bool {
