@@ -36,7 +36,7 @@ func (f *fleet) machineOf(unit string) *machine {
 func bootFleet(t *testing.T) *fleet {
 	t.Helper()
 	base := baseTree(t)
-	l := newLAN(t, map[string][]string{
+	l := newLAN(t, "guide", map[string][]string{
 		"10.88.0.1": {"nats"}, "10.88.0.2": {"master"},
 		"10.88.0.11": {"web-01.example.test", "web-01"}, "10.88.0.12": {"db-01.example.test", "db-01"},
 	})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,26 +20,26 @@ import (
 )
 
 // lan is the bridge that the machines hang on, in a network namespace of its own.
-type lan struct{ hosts string }
+type lan struct{ name, hosts string }
 
-const lanName = "lan"
-
-// newLAN makes the bridge. names are what /etc/hosts of every machine says.
-func newLAN(t *testing.T, names map[string][]string) *lan {
+// newLAN makes the bridge. hosts are what /etc/hosts of every machine says.
+func newLAN(t *testing.T, name string, hosts map[string][]string) *lan {
 	t.Helper()
-	command(t, 10*time.Second, "ip", "netns", "add", lanName)
-	command(t, 10*time.Second, "ip", "-n", lanName, "link", "add", "name", "bridge", "up", "type", "bridge")
-	l := &lan{hosts: "127.0.0.1 localhost\n"}
-	for addr, list := range names {
+	command(t, 10*time.Second, "ip", "netns", "add", name)
+	command(t, 10*time.Second, "ip", "-n", name, "link", "add", "name", "bridge", "up", "type", "bridge")
+	l := &lan{name: name, hosts: "127.0.0.1 localhost\n"}
+	for addr, list := range hosts {
 		l.hosts += addr + " " + strings.Join(list, " ") + "\n"
 	}
 	return l
 }
 
-// machine is one booted Debian.
+// machine is one Debian: booted, or running a single program.
 type machine struct {
-	name, addr, root string
-	console          *console
+	name, unique, addr, root string // unique is among all networks
+	console                  *console
+	off                      chan struct{} // closed when it has halted; then exit tells how
+	exit                     error
 
 	mu     sync.Mutex
 	leader int // its process 1, as this host sees it; 0 while it is down
@@ -63,11 +64,20 @@ func (c *console) String() string {
 	return c.buf.String()
 }
 
-// boot gives a machine a copy of the base tree and an address, and switches it on. It returns at once: see ready.
+// boot makes a machine and switches it on. It returns at once: see ready.
 func (l *lan) boot(t *testing.T, base, name, addr string) *machine {
 	t.Helper()
-	dir := filepath.Join(work, name)
-	m := &machine{name: name, addr: addr, root: filepath.Join(dir, "root"), console: &console{}}
+	m := l.connect(t, base, name, addr)
+	m.powerOn(t, "--boot", "--console=read-only", "systemd.log_target=console")
+	return m
+}
+
+// connect gives a machine a copy of the base tree and an address.
+func (l *lan) connect(t *testing.T, base, name, addr string) *machine {
+	t.Helper()
+	unique := l.name + "-" + name
+	dir := filepath.Join(work, unique)
+	m := &machine{name: name, unique: unique, addr: addr, root: filepath.Join(dir, "root"), console: &console{}, off: make(chan struct{})}
 	for _, sub := range []string{"root", "upper", "scratch"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			t.Fatal(err)
@@ -81,26 +91,27 @@ func (l *lan) boot(t *testing.T, base, name, addr string) *machine {
 	m.write(t, "/etc/hosts", l.hosts, 0o644)
 	m.write(t, "/etc/machine-id", "", 0o644)
 
-	command(t, 10*time.Second, "ip", "netns", "add", name)
-	command(t, 10*time.Second, "ip", "-n", name, "link", "set", "lo", "up")
-	command(t, 10*time.Second, "ip", "-n", lanName, "link", "add", "name", name, "type", "veth", "peer", "name", "host0", "netns", name)
-	command(t, 10*time.Second, "ip", "-n", lanName, "link", "set", "dev", name, "master", "bridge", "up")
-	command(t, 10*time.Second, "ip", "-n", name, "address", "add", addr+"/24", "dev", "host0")
-	command(t, 10*time.Second, "ip", "-n", name, "link", "set", "host0", "up")
-	command(t, 10*time.Second, "ip", "-n", name, "route", "add", "default", "via", "10.88.0.254")
-	m.powerOn(t)
+	ip := func(words ...string) { t.Helper(); command(t, 10*time.Second, append([]string{"ip"}, words...)...) }
+	ip("netns", "add", unique)
+	ip("-n", unique, "link", "set", "lo", "up")
+	ip("-n", l.name, "link", "add", "name", name, "type", "veth", "peer", "name", "host0", "netns", unique)
+	ip("-n", l.name, "link", "set", "dev", name, "master", "bridge", "up")
+	ip("-n", unique, "address", "add", addr+"/24", "dev", "host0")
+	ip("-n", unique, "link", "set", "host0", "up")
+	ip("-n", unique, "route", "add", "default", "via", "10.88.0.254")
 	return m
 }
 
 // forceRestart is how systemd-nspawn says that the machine has asked for a reboot.
 const forceRestart = 133
 
-// powerOn keeps the machine on until it halts or the test ends; a reboot is another boot.
-func (m *machine) powerOn(t *testing.T) {
+// powerOn keeps the machine on until it halts or the test ends; a reboot is another boot. how is what systemd-nspawn is to do
+// in it.
+func (m *machine) powerOn(t *testing.T, how ...string) {
 	t.Helper()
 	var enter strings.Builder // the control groups, before systemd-nspawn takes its place
 	for _, hierarchy := range cgroups() {
-		dir := filepath.Join(hierarchy, cgroup, m.name)
+		dir := filepath.Join(hierarchy, cgroup, m.unique)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -113,15 +124,23 @@ func (m *machine) powerOn(t *testing.T) {
 		done.Wait()
 	})
 	done.Go(func() {
+		defer close(m.off)
 		for ctx.Err() == nil {
-			nspawn := exec.CommandContext(ctx, "sh", "-c", enter.String()+`exec "$@"`, "sh",
-				"systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--link-journal=no", "--console=read-only",
-				"--directory="+m.root, "--machine="+m.name, "--network-namespace-path=/run/netns/"+m.name,
-				"--resolv-conf=off", "--timezone=off", "systemd.log_target=console")
+			nspawn := exec.CommandContext(ctx, "sh", append([]string{"-c", enter.String() + `exec systemd-nspawn "$@"`, "sh",
+				"--quiet", "--register=no", "--keep-unit", "--link-journal=no", "--directory=" + m.root,
+				"--machine=" + m.unique, "--hostname=" + m.name, "--network-namespace-path=/run/netns/" + m.unique,
+				"--resolv-conf=off", "--timezone=off"}, how...)...)
 			nspawn.Stdout, nspawn.Stderr = m.console, m.console
 			nspawn.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			nspawn.WaitDelay = time.Second // its pipes are the program's too
+			nspawn.Cancel = func() error {
+				if leader, _ := m.state(); leader != 0 {
+					_ = syscall.Kill(leader, syscall.SIGKILL)
+				}
+				return nspawn.Process.Kill()
+			}
 			if err := nspawn.Start(); err != nil {
-				fmt.Fprintf(m.console, "acceptance: %v\n", err)
+				m.exit = err
 				return
 			}
 			watching, stop := context.WithCancel(ctx)
@@ -131,7 +150,7 @@ func (m *machine) powerOn(t *testing.T) {
 			m.setLeader(0)
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || exit.ExitCode() != forceRestart {
-				fmt.Fprintf(m.console, "acceptance: %s is off: %v\n", m.name, err)
+				m.exit = err
 				return
 			}
 		}
@@ -147,7 +166,8 @@ func (m *machine) findLeader(ctx context.Context, nspawn int) {
 		}
 		for _, child := range strings.Fields(string(children)) {
 			name, _ := os.ReadFile("/proc/" + child + "/comm")
-			if pid, err := strconv.Atoi(child); err == nil && strings.TrimSpace(string(name)) == "systemd" {
+			init := slices.Contains([]string{"systemd", "(sd-stubinit)"}, strings.TrimSpace(string(name)))
+			if pid, err := strconv.Atoi(child); err == nil && init {
 				m.setLeader(pid)
 				return true
 			}

@@ -213,7 +213,7 @@ func upgrade(t *testing.T, f *fleet) {
 func (f *fleet) build(t *testing.T, version string) {
 	t.Helper()
 	binary := work + "/zester-new"
-	command(t, 2*time.Minute, "go", "build", "-C", repository, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+version, "-o", binary, ".")
+	command(t, 2*time.Minute, "env", "CGO_ENABLED=0", "go", "build", "-C", repository, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+version, "-o", binary, ".")
 	f.master.write(t, "/root/zester-master-new", readFile(t, binary), 0o644)
 	f.web.write(t, "/root/zester-peel", readFile(t, binary), 0o644)
 }
