@@ -67,11 +67,11 @@ func (c *Client) Follow(ctx context.Context, jid string, wait bool) (*Job, *Reco
 	if err != nil {
 		return nil, nil, err
 	}
-	j := newJob(ctx, c, Request{JID: jid, Target: record.Target, Function: record.Function, Args: record.Args, Kwargs: record.Kwargs})
+	j := newJob(ctx, c, Request{JID: jid, Target: record.Target, Function: record.Function, Args: record.Args, Kwargs: record.Kwargs, Batch: record.Batch})
 	if wait && record.Stage() != StageRefused && record.State != StateClosed {
 		j.req.Timeout = time.Until(record.Deadline)
 	}
-	j.patient = true
+	j.patient, j.glance = true, !wait
 	if err := j.listen(); err != nil {
 		j.cancel(nil)
 		return nil, nil, err

@@ -47,11 +47,13 @@ func (d *dispatching) announce(ctx context.Context, r *Record) error {
 
 // withdraw ends that.
 func (d *dispatching) withdraw(ctx context.Context, r *Record) error {
+	if r.Wait || r.inBatches() { // followers do not know its end from its time
+		if err := d.Conn.Publish(bus.JobChanged(r.JID), nil); err != nil {
+			return err
+		}
+	}
 	if !r.Wait {
 		return nil
-	}
-	if err := d.Conn.Publish(bus.JobChanged(r.JID), nil); err != nil {
-		return err
 	}
 	return d.Conn.Delete(ctx, bus.BucketJobs, waitKey(r.JID))
 }

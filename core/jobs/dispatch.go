@@ -29,6 +29,9 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 	if len(r.awaited()) == 0 {
 		return 0, d.close(ctx, job, 0)
 	}
+	if r.inBatches() && r.CancelledBy == "" {
+		return d.batch(ctx, w, job)
+	}
 	targets := r.Targets // the others get it as they come
 	if w.Attempt > 1 {
 		silent, returned, err := d.silent(ctx, job)
@@ -58,6 +61,9 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 // again to those of whom nothing was heard.
 func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next time.Duration, err error) {
 	r := job.record
+	if r.inBatches() && r.CancelledBy == "" {
+		return d.batch(ctx, w, job)
+	}
 	silent, returned, err := d.silent(ctx, job)
 	if err != nil {
 		return 0, err

@@ -76,10 +76,12 @@ type liveJob struct {
 	record *Record
 	rev    uint64
 	acked  map[string]bool // guarded by dispatching.mu
+	// verdicts of returns of a job in batches: whether they failed. One handler at a time has the job.
+	verdicts map[string]bool
 }
 
 func newLiveJob(r *Record, rev uint64) *liveJob {
-	return &liveJob{record: r, rev: rev, acked: map[string]bool{}}
+	return &liveJob{record: r, rev: rev, acked: map[string]bool{}, verdicts: map[string]bool{}}
 }
 
 // Run takes jobs until the context ends.

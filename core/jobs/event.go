@@ -24,6 +24,12 @@ type Refused struct{ Reason string }
 // Cancelled says that an operator has ended the job before its time.
 type Cancelled struct{ By string }
 
+// Held says that a job in batches does not go on: paused for a while, or Stopped for good.
+type Held struct {
+	Why     string
+	Stopped bool
+}
+
 // Acked says that a peel has taken the job.
 type Acked struct{ Peel string }
 
@@ -31,6 +37,7 @@ func (Queued) event()    {}
 func (Addressed) event() {}
 func (Refused) event()   {}
 func (Cancelled) event() {}
+func (Held) event()      {}
 func (Acked) event()     {}
 func (Return) event()    {}
 

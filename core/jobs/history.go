@@ -164,13 +164,15 @@ func Active(ctx context.Context, c *bus.Conn) ([]*Record, error) {
 type Stage string
 
 // Stages are all there are.
-var Stages = []Stage{StageQueued, StageRunning, StageDone, StageIncomplete, StageCancelled, StageRefused}
+var Stages = []Stage{StageQueued, StageRunning, StagePaused, StageDone, StageIncomplete, StageAborted, StageCancelled, StageRefused}
 
 const (
 	StageQueued     Stage = "queued"     // no master has taken it
 	StageRunning    Stage = "running"    // returns are waited for
+	StagePaused     Stage = "paused"     // no more batches are released for now
 	StageDone       Stage = "done"       // all who were waited for returned
 	StageIncomplete Stage = "incomplete" // the time was up before all had returned
+	StageAborted    Stage = "aborted"    // its later batches are not released
 	StageCancelled  Stage = "cancelled"  // it was ended before its time
 	StageRefused    Stage = "refused"    // it was never dispatched
 )
@@ -184,6 +186,10 @@ func (r *Record) Stage() Stage {
 		return StageRefused
 	case r.CancelledBy != "":
 		return StageCancelled
+	case r.Stopped != "":
+		return StageAborted
+	case r.State == StateOpen && r.Paused != "":
+		return StagePaused
 	case r.State == StateOpen:
 		return StageRunning
 	case r.Returned < r.Addressed:

@@ -34,6 +34,10 @@ type Job struct {
 
 	addressed bool
 	reread    bool            // the record has changed since it was read
+	glance    bool            // is not to wait for anything
+	closed    bool            // the masters have closed it
+	held      Held            // as it was told last
+	deadline  time.Time       // where it is later than the request's timeout tells
 	patient   bool            // waits for those too who have to connect first
 	waiting   map[string]bool // targets that have not returned
 	later     map[string]bool // of Offline, those who may return all the same
@@ -117,6 +121,10 @@ func (j *Job) run() {
 			check.Reset(pause)
 		case <-deadline.C:
 			err := j.catchUp()
+			if left := time.Until(j.deadline); left > 0 && !j.closed && !j.glance {
+				deadline.Reset(left)
+				continue
+			}
 			if !late && j.someAcked() {
 				late = true
 				deadline.Reset(grace)
@@ -135,7 +143,7 @@ func (j *Job) run() {
 }
 
 func (j *Job) complete() bool {
-	return j.summary.Refused != "" || j.addressed && len(j.waiting) == 0
+	return j.summary.Refused != "" || j.closed || j.addressed && len(j.waiting) == 0
 }
 
 func (j *Job) someAcked() bool {
@@ -263,9 +271,14 @@ func (j *Job) returned(subject string, data []byte) {
 func (j *Job) catchUp() error {
 	ctx, cancel := context.WithTimeout(j.ctx, readTimeout)
 	defer cancel()
+	if !j.req.Batch.zero() {
+		j.reread = true // its end shows in the record alone
+	}
 	err := j.readRecord(ctx)
 	if err == nil {
-		err = j.readReturns(ctx)
+		if err = j.readReturns(ctx); err != nil {
+			j.closed = false // there may be more
+		}
 	}
 	if err != nil {
 		j.client.log().Warn("the job cannot be looked at", "job", j.ID, "error", err)
@@ -293,6 +306,17 @@ func (j *Job) readRecord(ctx context.Context) error {
 		j.address(Addressed{record.Targets, record.Offline, record.Missing, record.until()})
 	}
 	j.reread = false
+	if record.inBatches() {
+		j.deadline, j.closed = record.Deadline, record.State == StateClosed
+		held := Held{record.Paused, false}
+		if record.Stopped != "" {
+			held = Held{record.Stopped, true}
+		}
+		if held != j.held && held.Why != "" {
+			j.emit(held)
+		}
+		j.held = held
+	}
 	if by := record.CancelledBy; by != "" && j.summary.Cancelled == "" {
 		j.summary.Cancelled = by
 		j.emit(Cancelled{by})

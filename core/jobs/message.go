@@ -41,6 +41,8 @@ type Request struct {
 	Expires time.Duration `msgpack:"expires"`
 	// NoQueue has a busy peel refuse the job rather than let it wait for its turn.
 	NoQueue bool `msgpack:"no_queue"`
+	// Batch releases the job bit by bit. Timeout is then what each peel has from its release.
+	Batch Batch `msgpack:"batch"`
 }
 
 // Check says what is wrong with a request, the job id apart. Zero Timeout is right: it means DefaultTimeout.
@@ -60,6 +62,9 @@ func (r *Request) Check() error {
 		return fmt.Errorf("expires %s: use more than 0 and at most %s", r.Expires, MaxExpires)
 	case r.Expires != 0 && !r.Wait:
 		return fmt.Errorf("expires %s: only a job that waits for peels to connect expires", r.Expires)
+	}
+	if err := r.Batch.check(r.Wait); err != nil {
+		return err
 	}
 	return checkFunction(r.Function)
 }

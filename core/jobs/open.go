@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +76,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	r := &Record{
 		JID: req.JID, Operator: operator, Target: req.Target, Function: req.Function, Args: req.Args, Kwargs: req.Kwargs,
 		Comment: req.Comment, Created: now, Timeout: req.Timeout, Deadline: now.Add(req.Timeout), State: StateOpen,
-		Wait: req.Wait, NoQueue: req.NoQueue,
+		Wait: req.Wait, NoQueue: req.NoQueue, Batch: req.Batch,
 	}
 	refuse := func(err error) (*Record, error) {
 		r.State, r.Error, r.Closed = StateRefused, err.Error(), now
@@ -95,6 +97,9 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	r.Created, r.Deadline = now.Add(-age), r.Deadline.Add(-age)
 	if req.Wait {
 		r.Deadline = r.Created.Add(req.Expires)
+	}
+	if !req.Batch.zero() {
+		r.Deadline = r.Created.Add(MaxExpires)
 	}
 	r.Until = r.Deadline
 	ids, missing, err := d.resolve(ctx, req.Target)
@@ -117,6 +122,12 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 		}
 	}
 	r.Addressed = len(r.awaited())
+	if r.inBatches() {
+		slices.Sort(r.Targets)
+	}
+	if r.Batch.Random {
+		rand.Shuffle(len(r.Targets), func(i, j int) { r.Targets[i], r.Targets[j] = r.Targets[j], r.Targets[i] })
+	}
 	return r, nil
 }
 

@@ -16,6 +16,11 @@ type Order string
 const (
 	// Cancel ends the job on all its targets, those that wait or run included.
 	Cancel Order = "cancel"
+	// Pause releases no more batches until Resume, which also lets a job go on after its
+	// canaries. Abort releases none ever; what runs goes on to its end.
+	Pause  Order = "pause"
+	Resume Order = "resume"
+	Abort  Order = "abort"
 )
 
 // orderJobs names the orders in their subject.
@@ -26,6 +31,9 @@ const orderJobs = "jobs"
 const (
 	orderWait     = 2 * time.Second
 	orderAttempts = 10
+	// A client asks so often, and waits so long each time.
+	orderAsks    = 3
+	orderTimeout = orderWait + time.Second
 )
 
 type jobOrder struct {
@@ -47,13 +55,27 @@ func (c *Client) Send(ctx context.Context, jid string, order Order) (Obeyed, err
 	if err := CheckID(jid); err != nil {
 		return Obeyed{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*submitTimeout)
-	defer cancel()
-	o, err := bus.Call[Obeyed](ctx, c.Conn, bus.Order(c.Operator, orderJobs), jobOrder{jid, order})
-	if errors.Is(err, bus.ErrNoResponders) {
+	var o Obeyed
+	var err error
+	for range orderAsks { // an order that reached a master as it ended is lost; obeying one twice does no harm
+		o, err = c.sendOnce(ctx, jid, order)
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			break
+		}
+	}
+	switch {
+	case errors.Is(err, bus.ErrNoResponders):
 		return o, fmt.Errorf("no master answers on this bus, and only masters can sign a command: start one: %w", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return o, fmt.Errorf("no master has confirmed the order: %w", err)
 	}
 	return o, err
+}
+
+func (c *Client) sendOnce(ctx context.Context, jid string, order Order) (Obeyed, error) {
+	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
+	defer cancel()
+	return bus.Call[Obeyed](ctx, c.Conn, bus.Order(c.Operator, orderJobs), jobOrder{jid, order})
 }
 
 // serveOrders takes the operators' orders, each on one master.
@@ -125,7 +147,29 @@ func (r *Record) order(o Order, operator string, now time.Time) (changed bool, e
 	if r.State != StateOpen {
 		return false, fmt.Errorf("job %s is over: %s", r.JID, r.State)
 	}
+	if o != Cancel && !r.inBatches() {
+		return false, fmt.Errorf("job %s is not in batches, it went to all its targets at once: cancel it to end it", r.JID)
+	}
 	switch o {
+	case Pause:
+		changed = r.Paused == "" && r.Stopped == ""
+		if changed {
+			r.Paused = "by " + operator
+		}
+		return changed, nil
+	case Resume:
+		if r.Stopped != "" {
+			return false, fmt.Errorf("job %s does not go on: %s; run it again for those that are missing", r.JID, r.Stopped)
+		}
+		changed = r.Paused != "" || !r.Confirmed
+		r.Paused, r.Confirmed = "", true
+		return changed, nil
+	case Abort:
+		changed = r.Stopped == ""
+		if changed {
+			r.Paused, r.Stopped = "", "by "+operator
+		}
+		return changed, nil
 	case Cancel:
 		if r.CancelledBy != "" {
 			return false, nil

@@ -50,6 +50,13 @@ type Record struct {
 	Wait    bool `msgpack:"wait"`
 	NoQueue bool `msgpack:"no_queue"`
 
+	// Batch releases Targets in their order. Paused and Stopped say why it does not go on, for a
+	// while or for good; Confirmed that an operator has let it go on after its canaries.
+	Batch     Batch  `msgpack:"batch"`
+	Paused    string `msgpack:"paused"`
+	Stopped   string `msgpack:"stopped"`
+	Confirmed bool   `msgpack:"confirmed"`
+
 	// CancelledBy is the operator who ended the job before its time; empty if nobody has.
 	CancelledBy string    `msgpack:"cancelled_by"`
 	Cancelled   time.Time `msgpack:"cancelled"`
@@ -239,7 +246,7 @@ func (r *Record) until() time.Time {
 
 // end is when a peel must be done that is given the job now.
 func (r *Record) end(now time.Time) time.Time {
-	if end := now.Add(r.Timeout); r.Wait && end.Before(r.Deadline) {
+	if end := now.Add(r.Timeout); (r.Wait || r.inBatches()) && end.Before(r.Deadline) {
 		return end
 	}
 	return r.Deadline

@@ -21,11 +21,17 @@ type jobCommand struct {
 
 // submitFlags are of all commands that submit a job.
 type submitFlags struct {
-	WhenOffline string        `default:"skip" enum:"skip,wait" env:"ZESTER_WHEN_OFFLINE" help:"Peels that are not connected: skip them, or wait, to give them the job when they connect."`
-	Expires     time.Duration `default:"24h" help:"How long the job waits for them."`
-	Queue       bool          `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
-	Async       bool          `help:"Print the job id and do not wait."`
-	Verbose     bool          `short:"v" help:"Print the job id first."`
+	WhenOffline    string        `default:"skip" enum:"skip,wait" env:"ZESTER_WHEN_OFFLINE" help:"Peels that are not connected: skip them, or wait, to give them the job when they connect."`
+	Expires        time.Duration `default:"24h" help:"How long the job waits for them."`
+	Queue          bool          `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
+	Batch          string        `placeholder:"N|N%" help:"Run on so many, or such a share, at a time."`
+	BatchWait      time.Duration `help:"Release whole batches, each so long after the end of the one before."`
+	BatchFailLimit string        `placeholder:"N|N%" help:"Release no more once so many, or such a share of all, have failed."`
+	BatchOrder     string        `default:"id" enum:"id,random" help:"Who comes first: by id, or random."`
+	Canary         int           `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
+	CanaryWait     time.Duration `help:"Go on by itself so long after the canaries' end."`
+	Async          bool          `help:"Print the job id and do not wait."`
+	Verbose        bool          `short:"v" help:"Print the job id first."`
 }
 
 func (c *jobCommand) Run(s *session) error {
@@ -53,6 +59,7 @@ func (f *submitFlags) into(r *jobs.Request) {
 		kwargs["queue"] = false // nor for a run that no job has started
 		r.Kwargs = kwargs
 	}
+	r.Batch = jobs.Batch{Size: f.Batch, Wait: f.BatchWait, FailLimit: f.BatchFailLimit, Canary: f.Canary, CanaryWait: f.CanaryWait, Random: f.BatchOrder == "random"}
 	if f.WhenOffline == "wait" {
 		r.Wait, r.Expires = true, f.Expires
 	}
@@ -114,6 +121,12 @@ func (s *session) event(job *jobs.Job, e jobs.Event) {
 		}
 	case jobs.Cancelled:
 		fmt.Fprintf(s.stdio.Err, "job %s is cancelled by %s\n", job.ID, e.By)
+	case jobs.Held:
+		if e.Stopped {
+			fmt.Fprintf(s.stdio.Err, "job %s releases no more targets: %s\n", job.ID, e.Why)
+		} else {
+			fmt.Fprintf(s.stdio.Err, "job %s is paused: %s; let it go on with \"zester job resume %s\", or end it with abort or kill\n", job.ID, e.Why, job.ID)
+		}
 	case jobs.Return:
 		s.print.result(e)
 	}

@@ -79,6 +79,12 @@ func jobFields(r *jobs.Record) map[string]any {
 	if r.Error != "" {
 		data["error"] = r.Error
 	}
+	if r.Paused != "" {
+		data["paused"] = r.Paused
+	}
+	if r.Stopped != "" {
+		data["stopped"] = r.Stopped
+	}
 	if r.CancelledBy != "" {
 		data["cancelled_by"] = r.CancelledBy
 	}

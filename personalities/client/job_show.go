@@ -77,6 +77,11 @@ func (s *session) jobHead(r *jobs.Record, sum *jobs.Summary) {
 		state += " by " + r.CancelledBy
 	}
 	field("state", state)
+	if r.Stopped != "" {
+		field("stopped", r.Stopped)
+	} else {
+		field("paused", r.Paused)
+	}
 	field("submitted", stamp(r.Created)+" by "+r.Operator)
 	if r.Closed.IsZero() {
 		field("waits till", stamp(r.Deadline))
