@@ -79,6 +79,7 @@ type run struct {
 // reachedBy is how a file came to take part.
 type reachedBy struct {
 	file    *settingsFile
+	err     error         // why there is no file, in a run without facts
 	tops    []*assignment // that assign it
 	parents []string      // files that include it
 }
@@ -107,7 +108,7 @@ func (r *run) top(ctx context.Context) (*Map, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.tree.render(ctx, path, source, r.vars)
+	d, err := r.tree.render(ctx, r.tree.engine, path, source, r.vars)
 	if err != nil {
 		return nil, err
 	}
@@ -200,9 +201,14 @@ func (r *run) file(ctx context.Context, p string, source []byte, origin func(*re
 	by := &reachedBy{}
 	r.reached[p] = by
 	origin(by)
-	f, err := r.tree.file(ctx, p, source, r.varsFor(p, defaults), r.c.o.Account)
+	engine := r.tree.engine
+	if r.free { // a fact that is missing is no reason not to see what else is there
+		engine = r.tree.lenient
+	}
+	f, err := r.tree.file(ctx, engine, p, source, r.varsFor(p, defaults), r.c.o.Account)
 	if err != nil {
 		if r.free && ctx.Err() == nil {
+			by.err = err
 			return nil, nil // it needs facts: what it includes is not reached without
 		}
 		return nil, err

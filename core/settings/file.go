@@ -5,18 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/render"
 )
 
 // settingsFile is one file as it came out of rendering. Immutable.
 type settingsFile struct {
 	data     *Map
 	includes []include
-	secret   error // nil, or where an !encrypted value is, as the start of an error
-	rendered bool  // as in document
+	secrets  []secret
+	rendered bool // as in document
+}
+
+// secret is an !encrypted value.
+type secret struct {
+	text  string // encrypted, without white space
+	where error  // the start of an error
+}
+
+// has says whether the file gives this secret too.
+func (f *settingsFile) has(s secret) bool {
+	return slices.ContainsFunc(f.secrets, func(own secret) bool { return own.text == s.text })
 }
 
 // include is another file that this one builds on.
@@ -42,9 +56,7 @@ func parseFile(d *document, source []byte, a Account) (*settingsFile, error) {
 	f := &settingsFile{data: NewMap(len(node.Content) / 2), rendered: d.rendered}
 	r := &reader{doc: d}
 	r.decrypt = func(n *yaml.Node) (any, error) {
-		if f.secret == nil {
-			f.secret = d.at(n.Line, "an !encrypted value")
-		}
+		f.secrets = append(f.secrets, secret{squeeze(n.Value), d.at(n.Line, "an !encrypted value")})
 		return decrypt(d, n, source, a)
 	}
 	err = r.pairs(node, 0, func(key string, _, value *yaml.Node) error {
@@ -80,9 +92,10 @@ func decrypt(d *document, n *yaml.Node, source []byte, a Account) (any, error) {
 
 // standsIn compares without white space, which YAML folds.
 func standsIn(source []byte, text string) bool {
-	squeeze := func(s string) string { return strings.Join(strings.Fields(s), "") }
 	return strings.Contains(squeeze(string(source)), squeeze(text))
 }
+
+func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
 
 func (f *settingsFile) addIncludes(r *reader, node *yaml.Node) error {
 	d := r.doc
@@ -155,8 +168,8 @@ func renderers(source []byte) (template bool, err error) {
 	return false, errShebang
 }
 
-// render makes the text of a file for one peel.
-func (t *tree) render(ctx context.Context, path string, source []byte, vars map[string]any) (*document, error) {
+// render makes the text of a file for one peel, with one of the tree's engines.
+func (t *tree) render(ctx context.Context, engine *render.Engine, path string, source []byte, vars map[string]any) (*document, error) {
 	template, err := renderers(source)
 	if err != nil {
 		return nil, fmt.Errorf("%s:1: %w", path, err)
@@ -164,7 +177,7 @@ func (t *tree) render(ctx context.Context, path string, source []byte, vars map[
 	if !template {
 		return &document{name: path, text: string(source)}, nil
 	}
-	text, err := t.engine.Render(ctx, path, source, vars)
+	text, err := engine.Render(ctx, path, source, vars)
 	if err != nil {
 		return nil, err
 	}
@@ -173,8 +186,8 @@ func (t *tree) render(ctx context.Context, path string, source []byte, vars map[
 }
 
 // file renders and reads a file; equal texts are read once.
-func (t *tree) file(ctx context.Context, path string, source []byte, vars map[string]any, a Account) (*settingsFile, error) {
-	d, err := t.render(ctx, path, source, vars)
+func (t *tree) file(ctx context.Context, engine *render.Engine, path string, source []byte, vars map[string]any, a Account) (*settingsFile, error) {
+	d, err := t.render(ctx, engine, path, source, vars)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,11 @@ func TestSecrets(t *testing.T) {
 		notInFile  = `a.zy: line 2 as rendered: !encrypted: this text does not stand in the file itself: write it here, not into a file that is included or a variable`
 		needsFacts = `s.zy:1: an !encrypted value: the file must be assigned without facts, which a peel reports itself, and without them the settings tree fails: `
 	)
+	const (
+		decided  = `s.zy: line 1 as rendered: an !encrypted value: whether the peel gets it depends on facts, which a peel reports itself: move it out of conditions on facts, to a file of its own that the top file assigns by peel ids`
+		quoted   = `s.zy: line 3 as rendered: an !encrypted value: whether the peel gets it depends on facts`
+		unproven = `s.zy: line 1 as rendered: an !encrypted value: the file cannot be rendered without facts, which a peel reports itself, to see that they do not decide about it: move it to a file of its own, or give each fact there a default: s.zy:2: `
+	)
 	with := func(s, q string) string { return strings.Replace(s, "%q", q, 1) }
 	peel := func(role string) Peel {
 		return Peel{ID: "web-01", Facts: map[string]any{"os": "debian", "role": role}}
@@ -54,6 +59,11 @@ func TestSecrets(t *testing.T) {
 		"injection of a secret": {map[string]string{"top.zy": "'*': [a]", "a.zy": "x: {{ facts.role }}\n"}, "1\npw: !encrypted " + sealed, notInFile},
 		"template include":      {map[string]string{"top.zy": "'*': [a]", "a.zy": "x: 1\n{% include 's.zy' %}\n", "s.zy": secret}, "web", notInFile},
 		"facts beside a secret": {map[string]string{"top.zy": "web-01: [s]", "s.zy": secret + "role: {{ facts.role }}\n"}, "web", `{"pw":"s3cret","role":"web"}`},
+		"condition on a fact":   {map[string]string{"top.zy": "'*': [s]", "s.zy": "{% if facts.get('role') == 'db' %}pw: !encrypted " + sealed + "{% endif %}"}, "db", decided},
+		"condition on an id":    {map[string]string{"top.zy": "'*': [s]", "s.zy": "{% if id == 'web-01' %}pw: !encrypted " + sealed + "{% endif %}"}, "db", `{"pw":"s3cret"}`},
+		"another's, quoted":     {map[string]string{"top.zy": "'*': [s]", "s.zy": "{% if id == 'db-01' %}pw: !encrypted " + sealed + "{% endif %}\nx: {{ facts.role }}\n"}, "1\npw: !encrypted " + sealed, quoted},
+		"facts it cannot miss":  {map[string]string{"top.zy": "'*': [s]", "s.zy": secret + "x: {{ facts.role.upper() }}\n"}, "web", unproven},
+		"facts with a default":  {map[string]string{"top.zy": "'*': [s]", "s.zy": secret + "x: {{ facts.get('role', 'none').upper() }}\n"}, "web", `{"pw":"s3cret","x":"WEB"}`},
 		"facts beside an id":    {map[string]string{"top.zy": "web-01: [s]\nrole:web: [a]", "a.zy": "x: {{ facts.os }}", "s.zy": secret}, "web", `{"pw":"s3cret","x":"debian"}`},
 		"id in top":             {map[string]string{"top.zy": "'{{ grains.id }}': [s]", "s.zy": secret}, "web", `{"pw":"s3cret"}`},
 		"plaintext":             {map[string]string{"top.zy": "web-01: [s]", "s.zy": "x: 1\npw: !encrypted hunter2\n"}, "web", `s.zy:2: !encrypted: not an encrypted value: those begin with "zester:v1:"; make one with "zester settings encrypt"`},

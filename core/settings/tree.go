@@ -15,8 +15,9 @@ import (
 
 // tree is the settings directory as it is read once: a file is loaded when it is first asked for and stays as it was.
 type tree struct {
-	dir    files.Directory
-	engine *render.Engine
+	dir     files.Directory
+	engine  *render.Engine
+	lenient *render.Engine // for files without facts
 
 	mu     sync.Mutex
 	loaded map[string]loaded
@@ -38,6 +39,7 @@ type parseKey struct{ path, text string }
 func newTree(dir string) *tree {
 	t := &tree{dir: files.Dir(dir), loaded: map[string]loaded{}, files: map[parseKey]*settingsFile{}, tops: map[string]*top{}}
 	t.engine = render.New(render.Options{Loader: t})
+	t.lenient = render.New(render.Options{Loader: t, Undefined: render.Lenient})
 	return t
 }
 
