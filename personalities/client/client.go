@@ -77,6 +77,9 @@ func (s *session) connect() (*bus.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := bus.CheckURL(s.settings.NATSURL); err != nil {
+		return nil, config.Invalid("nats_url", "%w", err)
+	}
 	path := s.settings.Creds
 	if path == "" {
 		path = filepath.Join(s.settings.AuthDir, "admin.creds")

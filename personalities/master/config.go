@@ -4,6 +4,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
 )
 
@@ -50,6 +51,9 @@ func treeDir(asked, name string) string {
 
 // Validate checks what no server need be asked about.
 func (c *Config) Validate() error {
+	if err := bus.CheckURL(c.NATSURL); err != nil {
+		return config.Invalid("nats_url", "%w", err)
+	}
 	if c.Replicas < 1 || c.Replicas > 5 {
 		return config.Invalid("replicas", "%d copies: NATS keeps 1 to 5, and no more than it has servers", c.Replicas)
 	}

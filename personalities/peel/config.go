@@ -34,6 +34,9 @@ func (c *Config) Validate() error {
 	if err := bus.CheckPeelID(c.ID); err != nil {
 		return config.Invalid("id", "%w", err)
 	}
+	if err := bus.CheckURL(c.NATSURL); err != nil {
+		return config.Invalid("nats_url", "%w", err)
+	}
 	return nil
 }
 
