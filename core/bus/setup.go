@@ -101,15 +101,16 @@ func (c *Conn) ensureSoon(ctx context.Context, want jetstream.StreamConfig, repl
 		attempt, end := context.WithTimeout(ctx, ensureTimeout)
 		err := c.ensure(attempt, want, replicas)
 		end()
-		if err == nil || !electing(err, replicas) || !sleep(ctx, 300*time.Millisecond) {
+		if err == nil || !passing(err, replicas) || !sleep(ctx, 300*time.Millisecond) {
 			return explainSetup(err)
 		}
 		c.log.Info("JetStream is not ready yet", "stream", want.Name, "error", err)
 	}
 }
 
-// electing tells what a cluster says, or does not, before it has a leader and all its servers.
-func electing(err error, replicas int) bool {
+// passing tells what a cluster says, or does not, before it has a leader and all its servers,
+// and a server that is just trying out the directory of an account it has never stored for.
+func passing(err error, replicas int) bool {
 	var api *jetstream.APIError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -117,7 +118,8 @@ func electing(err error, replicas int) bool {
 	case !errors.As(err, &api):
 		return false
 	}
-	return api.ErrorCode == 10008 || api.ErrorCode == 10005 && replicas > 1 // temporarily unavailable; too few servers
+	return api.ErrorCode == 10008 || api.ErrorCode == 10049 || // temporarily unavailable; cannot store
+		api.ErrorCode == 10005 && replicas > 1 // too few servers
 }
 
 // config is a key-value bucket by hand: nats.go's own way would allow rollups, with which a

@@ -68,6 +68,11 @@ func Start(o Options) (*Server, error) {
 			return nil, fmt.Errorf("nats: %w", err)
 		}
 	}
+	// A server that finds no directory of an account tries one out, beside the account's first
+	// requests, and takes it away with whatever a stream has put there meanwhile.
+	if err := os.MkdirAll(filepath.Join(o.Dir, "jetstream", o.Hierarchy.CoreAccount(), "streams"), 0o750); err != nil {
+		return nil, fmt.Errorf("nats: %w", err)
+	}
 	text, err := o.Hierarchy.ServerConfig(c)
 	if err != nil {
 		return nil, fmt.Errorf("nats: %w", err)
