@@ -62,7 +62,7 @@ func takesNext(known [][]*kong.Flag, arg string) bool {
 		return false
 	}
 	if name, long := strings.CutPrefix(arg, "--"); long {
-		return !strings.Contains(name, "=") && takes(func(f *kong.Flag) bool { return f.Name == name })
+		return !strings.Contains(name, "=") && takes(func(f *kong.Flag) bool { return f.Name == name || slices.Contains(f.Aliases, name) })
 	}
 	letters := []rune(arg[1:])
 	for i, letter := range letters {
