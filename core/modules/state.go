@@ -16,7 +16,7 @@ import (
 var runParams = []Param{
 	{Name: "test", Kind: states.Bool, Doc: "only say what would change"},
 	{Name: "settings", Aliases: []string{"pillar"}, Kind: states.Map, Doc: "settings to lay over the peel's own for this run"},
-	{Name: "exclude", Kind: states.List, Doc: "SLS files and ids to leave out, also separated by commas"},
+	{Name: "exclude", Doc: "SLS files to leave out, also separated by commas; {id: name} and {sls: name} too"},
 	{Name: "saltenv", Kind: states.Text, Doc: "environment of the top file, base by default"},
 	{Name: "parallel", Kind: states.Int, Doc: "how many independent states run side by side"},
 	{Name: "failhard", Kind: states.Bool, Doc: "stop at the first failed state"},
@@ -89,12 +89,13 @@ func registerState(r *Registry) {
 
 // RunOptions are what one state run is asked for beside its SLS files.
 type RunOptions struct {
-	Test     bool
-	Settings map[string]any // laid over the peel's own
-	Exclude  []string
-	Saltenv  string
-	Parallel int
-	Failhard bool
+	Test       bool
+	Settings   map[string]any // laid over the peel's own
+	Exclude    []string       // SLS files
+	ExcludeIDs []string
+	Saltenv    string
+	Parallel   int
+	Failhard   bool
 	// Progress is told of each state as it ends.
 	Progress func(states.StateResult)
 }
@@ -116,7 +117,8 @@ func NewRunner(env *Env, opts RunOptions) *states.Runner {
 		"opts": map[string]any{"id": env.PeelID, "test": opts.Test, "saltenv": saltenv},
 	})
 	return states.New(states.Options{
-		Registry: States(env), Tree: listed(env.Tree), Render: env.Engine, Test: opts.Test, Env: saltenv, Exclude: opts.Exclude,
+		Registry: States(env), Tree: listed(env.Tree), Render: env.Engine, Test: opts.Test, Env: saltenv,
+		Exclude: opts.Exclude, ExcludeIDs: opts.ExcludeIDs,
 		Parallel: opts.Parallel, Failhard: opts.Failhard, Match: env.Match, Event: env.Event, Progress: opts.Progress, Log: env.Log,
 		Vars: func(string) map[string]any { return vars },
 		Command: func(ctx context.Context, c states.Command) (int, error) {
@@ -187,10 +189,33 @@ func prepared(name string, run func(context.Context, *Env, Args) (any, error)) f
 }
 
 func runOptions(args Args) RunOptions {
+	sls, ids := exclusions(args["exclude"])
 	return RunOptions{
-		Test: args.Bool("test"), Settings: args.Map("settings"), Exclude: split(args.Strings("exclude")),
+		Test: args.Bool("test"), Settings: args.Map("settings"), Exclude: sls, ExcludeIDs: ids,
 		Saltenv: args.Text("saltenv"), Parallel: int(args.Int("parallel")), Failhard: args.Bool("failhard"),
 	}
+}
+
+// exclusions are the SLS names and the ids of an exclude argument: text is an SLS name, {id: x} an id.
+func exclusions(value any) (sls, ids []string) {
+	list, ok := value.([]any)
+	if !ok && value != nil {
+		list = []any{value}
+	}
+	for _, item := range list {
+		m, ok := item.(map[string]any)
+		if !ok {
+			sls = append(sls, split([]string{fmt.Sprint(item)})...)
+			continue
+		}
+		if id, ok := m["id"]; ok {
+			ids = append(ids, fmt.Sprint(id))
+		}
+		if name, ok := m["sls"]; ok {
+			sls = append(sls, fmt.Sprint(name))
+		}
+	}
+	return sls, ids
 }
 
 // split takes apart names that were given with commas between them.

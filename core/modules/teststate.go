@@ -15,7 +15,7 @@ func testStates() []*states.Function {
 		return &states.Function{Name: "test." + name, Doc: doc, Open: true, Watch: watchFired,
 			Apply: func(_ context.Context, call *states.Call) (states.Result, error) {
 				result := states.Result{Outcome: outcome, Changes: changes, Comment: comment}
-				if call.Test && outcome == states.Succeeded && changes != nil {
+				if call.Test && changes != nil {
 					result.Outcome = states.WouldChange
 				}
 				return result, nil
@@ -54,9 +54,9 @@ func configurable(_ context.Context, call *states.Call) (states.Result, error) {
 	}
 	if on("result") {
 		result.Outcome = states.Succeeded
-		if call.Test && result.Changes != nil {
-			result.Outcome = states.WouldChange
-		}
+	}
+	if call.Test && result.Changes != nil {
+		result.Outcome = states.WouldChange
 	}
 	return result, nil
 }
@@ -66,5 +66,7 @@ func watchFired(_ context.Context, call *states.Call) (states.Result, error) {
 	for _, label := range sortedKeys(call.Watched) {
 		changes = append(changes, label)
 	}
-	return call.Changed(map[string]any{"Requisites with changes": changes}, "Watch statement fired."), nil
+	return states.Result{
+		Outcome: states.Succeeded, Changes: map[string]any{"Requisites with changes": changes}, Comment: "Watch statement fired.",
+	}, nil
 }

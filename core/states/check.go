@@ -25,8 +25,8 @@ type tally struct {
 }
 
 // requisites looks at the results of everything c needs. The rules are Salt's: require and watch fail with any failed
-// target and their _any forms only where no target succeeded; onchanges and onchanges_any run for any change, a failed
-// target failing the first; onfail and onfail_any run for any failure, onfail_all where all failed.
+// target and their _any forms only where no target succeeded; onchanges and onchanges_any run for any change of a
+// target that did not fail; onfail and onfail_any run for any failure, onfail_all where all failed.
 func (r *run) requisites(c *chunk) verdict {
 	var v verdict
 	var noChange, changeSeen, noFailure, failing bool
@@ -42,7 +42,6 @@ func (r *run) requisites(c *chunk) verdict {
 		case requireAny, watchAny:
 			failing = failing || t.failed > 0 && t.ok == 0
 		case onchanges, onchangesAny:
-			failing = failing || t.failed > 0 && (req.kind == onchanges || t.changed == 0)
 			noChange = noChange || t.changed == 0
 			changeSeen = changeSeen || t.changed > 0
 		case onfail, onfailAny:
@@ -60,7 +59,7 @@ func (r *run) requisites(c *chunk) verdict {
 	switch {
 	case failing:
 		v.status = fails
-	case noFailure && !changeSeen:
+	case noFailure && !(changeSeen && len(v.watched) > 0):
 		v.status = noOnfail
 	case noChange && !changeSeen:
 		v.status = noOnchanges
@@ -73,13 +72,13 @@ func (r *run) requisites(c *chunk) verdict {
 func (r *run) tally(req *requisite, v *verdict) tally {
 	var t tally
 	watching := req.kind == watch || req.kind == watchAny
-	onFailure := req.kind == onfail || req.kind == onfailAny || req.kind == onfailAll
+	hard := watching || req.kind == require || req.kind == requireAny
 	req.each(func(target *chunk) bool {
 		res := r.result(target)
 		t.total++
 		if res.Outcome == Failed {
 			t.failed++
-			if !onFailure {
+			if hard {
 				v.failed = append(v.failed, target.pos.file.sls+"."+target.id)
 			}
 			return true

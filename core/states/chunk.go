@@ -21,6 +21,7 @@ type chunk struct {
 
 	seq      int     // of definition
 	priority float64 // the order argument or seq, decides before seq
+	nth      int     // among the names of its declaration, from 1; 0 without names
 
 	reqs []requisite
 	// prerequired are the states that run before this one because it would change.
@@ -158,18 +159,19 @@ func (c *compiler) expandNames(base chunk, d *decl, names *argument) {
 			return
 		}
 		each.name = name.(string)
-		c.add(each, d, i)
+		c.add(each, d, i+1)
 	}
 }
 
 // add appends a chunk. Salt counts declarations from 10000, so that a small order: comes first.
 func (c *compiler) add(ch chunk, d *decl, nth int) {
-	ch.seq = len(c.chunks)
+	ch.seq, ch.nth = len(c.chunks), nth
 	ch.priority = 10000 + float64(d.order) + float64(nth)/1e6
 	c.chunks = append(c.chunks, &ch)
 }
 
-// inherit applies use and use_in: arguments of the used state that the using one lacks, and that its function takes.
+// inherit applies use and use_in: arguments and run control of the used state that the using one lacks, and that its
+// function takes.
 func (c *compiler) inherit() {
 	var index *index
 	for _, user := range c.chunks {
@@ -206,7 +208,7 @@ func (c *compiler) inherit() {
 func (c *compiler) take(into, from *chunk) {
 	params := c.paramsOf(into.fn)
 	for _, arg := range from.raw {
-		if params[arg.key] != nil && into.arg(arg.key) == nil {
+		if (params[arg.key] != nil || arg.key != "order" && slices.Contains(controlNames, arg.key)) && into.arg(arg.key) == nil {
 			into.raw = append(into.raw, arg)
 		}
 	}

@@ -19,6 +19,7 @@ type compiler struct {
 	files  map[string]int // in the order in which they were read
 	blocks []*block       // in definition order
 	byID   map[string]*block
+	decls  int // how many were numbered
 	chunks []*chunk
 	params map[*Function]map[string]*Param
 	errors []*Error
@@ -155,7 +156,6 @@ func absolute(name string, file *slsFile) (string, bool) {
 
 // collect numbers the declarations and finds ids that are there twice.
 func (c *compiler) collect() {
-	seq := 0
 	for _, doc := range c.docs {
 		for _, b := range doc.blocks {
 			if other := c.byID[b.id]; other != nil {
@@ -165,8 +165,8 @@ func (c *compiler) collect() {
 			c.byID[b.id] = b
 			c.blocks = append(c.blocks, b)
 			for _, d := range b.decls {
-				d.order = seq
-				seq++
+				d.order = c.decls
+				c.decls++
 			}
 		}
 	}
@@ -185,7 +185,7 @@ func (c *compiler) extend() {
 				continue
 			}
 			for _, d := range ext.decls {
-				b.extend(d)
+				b.extend(d, c.decls)
 			}
 		}
 	}
@@ -203,12 +203,11 @@ func (c *compiler) byName(ext *block) *block {
 	return nil
 }
 
-func (b *block) extend(d *decl) {
+// extend adds d to the block. A module that the block did not have runs last.
+func (b *block) extend(d *decl, last int) {
 	into := b.decl(d.module)
 	if into == nil {
-		if last := len(b.decls); last > 0 {
-			d.order = b.decls[last-1].order
-		}
+		d.order = last
 		b.decls = append(b.decls, d)
 		return
 	}
@@ -221,7 +220,7 @@ func (b *block) extend(d *decl) {
 			into.args = append(into.args, arg)
 			continue
 		}
-		if _, ok := requisiteKey(arg.key); ok || arg.key == "names" {
+		if _, ok := requisiteKey(arg.key); ok {
 			before, wasList := old.value.([]any)
 			more, isList := arg.value.([]any)
 			if wasList && isList {
@@ -248,7 +247,10 @@ func (c *compiler) exclude() {
 		all = append(all, doc.excludes...)
 	}
 	for _, name := range c.opts.Exclude {
-		all = append(all, exclusion{id: name}, exclusion{sls: name})
+		all = append(all, exclusion{sls: name})
+	}
+	for _, id := range c.opts.ExcludeIDs {
+		all = append(all, exclusion{id: id})
 	}
 	if len(all) == 0 {
 		return

@@ -110,6 +110,7 @@ func (c *chunk) setOrder(value any) string {
 	if c.priority < 0 {
 		c.priority += last
 	}
+	c.priority += float64(c.nth) / 1e4
 	return ""
 }
 

@@ -1,6 +1,7 @@
 package states
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -192,17 +193,15 @@ const (
 	done
 )
 
-// sort puts the chunks in order of execution: by order, then definition, and after what they need.
+// sort puts the chunks in order of execution: by order, then definition, and after what they need. States of the same
+// order: run in the order of the alphabet, as in Salt.
 func (c *compiler) sort() []*chunk {
 	byPriority := slices.Clone(c.chunks)
 	slices.SortStableFunc(byPriority, func(a, b *chunk) int {
-		switch {
-		case a.priority < b.priority:
-			return -1
-		case a.priority > b.priority:
-			return 1
+		if d := cmp.Compare(a.priority, b.priority); d != 0 {
+			return d
 		}
-		return 0
+		return strings.Compare(a.module+a.name+a.function, b.module+b.name+b.function)
 	})
 	for i, ch := range byPriority {
 		ch.seq = i

@@ -153,7 +153,7 @@ func (p *parser) includes(doc *document, node *yaml.Node) {
 func (p *parser) excludes(doc *document, node *yaml.Node) {
 	node = resolve(node)
 	if node.Kind != yaml.SequenceNode {
-		p.fail(node.Line, "exclude takes a list of ids, - id: and - sls:, not %s", kindName(node))
+		p.fail(node.Line, "exclude takes a list of SLS names, - sls: and - id:, not %s", kindName(node))
 		return
 	}
 	for _, item := range node.Content {
@@ -161,14 +161,14 @@ func (p *parser) excludes(doc *document, node *yaml.Node) {
 		out := exclusion{pos: pos{p.file, item.Line}}
 		switch {
 		case item.Kind == yaml.ScalarNode:
-			out.id = item.Value
+			out.sls = item.Value
 		case item.Kind == yaml.MappingNode && len(item.Content) == 2 && item.Content[0].Value == "id":
 			out.id = resolve(item.Content[1]).Value
 		case item.Kind == yaml.MappingNode && len(item.Content) == 2 && item.Content[0].Value == "sls":
 			out.sls = resolve(item.Content[1]).Value
 		}
 		if out.id == "" && out.sls == "" {
-			p.fail(item.Line, "exclude takes a list of ids, - id: and - sls:, not %s", kindName(item))
+			p.fail(item.Line, "exclude takes a list of SLS names, - sls: and - id:, not %s", kindName(item))
 			continue
 		}
 		doc.excludes = append(doc.excludes, out)

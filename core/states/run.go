@@ -157,7 +157,7 @@ func (r *run) pretest(ctx context.Context, c *chunk, pre *requisite) (res result
 	wanted := false
 	var failed []string
 	pre.each(func(t *chunk) bool {
-		found := r.call(ctx, t, nil, true)
+		found := r.foresee(ctx, t)
 		switch {
 		case found.Outcome == Failed:
 			r.mu.Lock()
@@ -181,13 +181,30 @@ func (r *run) pretest(ctx context.Context, c *chunk, pre *requisite) (res result
 	return result{}, false
 }
 
+// foresee returns what t would do once its turn comes: nothing, if it is itself to run only before a state that would
+// change nothing.
+func (r *run) foresee(ctx context.Context, t *chunk) result {
+	if pre := t.requisite(prereq); pre != nil {
+		wanted := false
+		pre.each(func(next *chunk) bool {
+			found := r.foresee(ctx, next)
+			wanted = found.Outcome == Failed || found.changed()
+			return !wanted
+		})
+		if !wanted {
+			return skipped("")
+		}
+	}
+	return r.call(ctx, t, nil, true)
+}
+
 // pretested returns the failure that the prereq of another state has met in c: that is why c does not run, not the
 // other state.
 func (r *run) pretested(c *chunk) (result, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res, ok := r.pretests[c]
-	res.Ran = false
+	res.Ran, res.Changes = false, nil // it was only asked
 	return res, ok
 }
 

@@ -44,8 +44,8 @@ type Options struct {
 	Test bool
 	// Env is the environment of the top file that is used; empty is base.
 	Env string
-	// Exclude leaves out SLS files and ids, as exclude: in a file does.
-	Exclude []string
+	// Exclude leaves out SLS files, by name or glob, and ExcludeIDs ids, as exclude: in a file does.
+	Exclude, ExcludeIDs []string
 	// Parallel is how many independent states run side by side; 0 and 1 run one at a time, except states
 	// that say parallel: true.
 	Parallel int
