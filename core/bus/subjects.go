@@ -18,6 +18,8 @@ const (
 	AllParts = "zester.part.*.*.*"
 	// AllJobChanges says of each job whose record an order has changed that it must be read again.
 	AllJobChanges = "zester.job.*.changed"
+	// MasterHolds is where masters tell each other what they take from the queue of jobs.
+	MasterHolds = "zester.master.holds"
 	// AllSubmissions carries job requests; the last token is the operator, which NATS fixes.
 	AllSubmissions = "zester.submit.*"
 	// AllAsks carries peels' questions to the masters: the asking peel, then the question.
@@ -42,6 +44,9 @@ const (
 
 // Command is the subject on which a peel takes its commands.
 func Command(peel string) string { return "zester.cmd." + Token(peel) }
+
+// MasterAlive is the subject that a master listens on while it is there.
+func MasterAlive(master string) string { return "zester.master.alive." + master }
 
 // JobAll matches everything said about a job: acks, returns and the masters' notes.
 func JobAll(jid string) string { return "zester.job." + jid + ".>" }

@@ -48,6 +48,9 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 	}
 	start := time.Now()
 	if len(targets) > 0 {
+		d.mu.Lock()
+		job.sent = time.Now()
+		d.mu.Unlock()
 		err = d.command(ctx, &w, r, targets)
 	}
 	if err != nil {
@@ -175,5 +178,6 @@ func (d *dispatching) close(ctx context.Context, job *liveJob, returned int) err
 	}
 	d.forget(r.JID)
 	d.meters.closed(returned == r.Addressed).Inc()
+	d.meters.returns.Add(returned)
 	return d.withdraw(ctx, &r)
 }

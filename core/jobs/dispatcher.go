@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,6 +63,7 @@ type dispatching struct {
 	Dispatcher
 	meters dispatcherMeters
 	deferred
+	holders
 	ready <-chan struct{} // of Presence; nil if it always is
 
 	mu   sync.Mutex
@@ -76,6 +78,7 @@ type liveJob struct {
 	record *Record
 	rev    uint64
 	acked  map[string]bool // guarded by dispatching.mu
+	sent   time.Time       // when its commands first went out from here; guarded too
 	// verdicts of returns of a job in batches: whether they failed. One handler at a time has the job.
 	verdicts map[string]bool
 }
@@ -86,7 +89,7 @@ func newLiveJob(r *Record, rev uint64) *liveJob {
 
 // Run takes jobs until the context ends.
 func (d Dispatcher) Run(ctx context.Context) error {
-	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}, deferred: newDeferred()}
+	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}, deferred: newDeferred(), holders: newHolders(rand.Text())}
 	if run.Log == nil {
 		run.Log = slog.New(slog.DiscardHandler)
 	}
@@ -108,6 +111,11 @@ func (d Dispatcher) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopOrders()
+	stopHolders, err := run.watchHolders(ctx)
+	if err != nil {
+		return err
+	}
+	defer stopHolders()
 	go run.forgetting(ctx)
 	defer run.awaitArrivals(ctx)()
 	queue := bus.Queue{Stream: bus.StreamSubmissions, Durable: workQueue, AckWait: run.AckWait, Workers: run.Workers}
@@ -160,6 +168,8 @@ func (d *dispatching) connected(id string) bool {
 // handle takes a job one step on: from the queue to its targets, or to another look at who has
 // returned. Then the queue has it again, until it is closed.
 func (d *dispatching) handle(ctx context.Context, w bus.Work) {
+	d.tellHold(w, false)
+	defer d.tellHold(w, true)
 	next, err := d.safely(ctx, w)
 	switch {
 	case ctx.Err() != nil:
@@ -247,8 +257,11 @@ func (d *dispatching) ack(subject string) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if job := d.live[jid]; job != nil {
+	if job := d.live[jid]; job != nil && !job.acked[peel] {
 		job.acked[peel] = true
+		if !job.sent.IsZero() {
+			d.meters.acks.UpdateDuration(job.sent)
+		}
 	}
 }
 

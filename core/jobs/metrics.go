@@ -48,7 +48,10 @@ type dispatcherMeters struct {
 	takeovers *metrics.Counter
 	commands  *metrics.Counter
 	resent    *metrics.Counter
+	returns   *metrics.Counter
+	released  *metrics.Counter
 	dispatch  *metrics.Histogram
+	acks      *metrics.Histogram
 }
 
 func newDispatcherMeters(set *metrics.Set, open func() int) dispatcherMeters {
@@ -61,6 +64,9 @@ func newDispatcherMeters(set *metrics.Set, open func() int) dispatcherMeters {
 		takeovers: set.GetOrCreateCounter("zester_jobs_taken_over_total"),
 		commands:  set.GetOrCreateCounter("zester_commands_sent_total"),
 		resent:    set.GetOrCreateCounter("zester_commands_resent_total"),
+		returns:   set.GetOrCreateCounter("zester_job_returns_total"),
+		released:  set.GetOrCreateCounter("zester_jobs_released_total"),
+		acks:      set.GetOrCreateHistogram("zester_job_ack_seconds"),
 		dispatch:  set.GetOrCreateHistogram("zester_job_dispatch_seconds"),
 	}
 }

@@ -30,6 +30,7 @@ type submitFlags struct {
 	BatchOrder     string        `default:"id" enum:"id,random" help:"Who comes first: by id, or random."`
 	Canary         int           `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
 	CanaryWait     time.Duration `help:"Go on by itself so long after the canaries' end."`
+	Direct         bool          `help:"Refused: no command without a master."`
 	Async          bool          `help:"Print the job id and do not wait."`
 	Verbose        bool          `short:"v" help:"Print the job id first."`
 }
@@ -48,6 +49,10 @@ func (s *session) jobs() (*jobs.Client, error) {
 	}
 	return &jobs.Client{Conn: conn, Operator: s.operator, Log: s.log}, nil
 }
+
+// errDirect is why there is no way around the masters.
+var errDirect = errors.New("--direct: a peel obeys commands that are signed with the account's key alone, and only masters have it; " +
+	"without a master there are the basket, facts, \"zester job list\", \"show\" and \"follow\", and on the host itself \"zester local\"")
 
 // into completes a request.
 func (f *submitFlags) into(r *jobs.Request) {
@@ -75,6 +80,9 @@ func stateRun(function string) bool {
 }
 
 func (s *session) submit(r jobs.Request, flags submitFlags) error {
+	if flags.Direct {
+		return errDirect
+	}
 	flags.into(&r)
 	client, err := s.jobs()
 	if err != nil {
