@@ -62,6 +62,7 @@ func isolate() int {
 		err = <-ended
 	}
 	removeCgroups()
+	os.Remove(work) // empty: what was mounted on it is gone
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return max(exit.ExitCode(), 1)
