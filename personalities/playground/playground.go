@@ -6,7 +6,9 @@ package playground
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +30,11 @@ func Run(ctx context.Context, p config.Program, args, environ []string, stdio co
 	var c commandLine
 	p.Vars = map[string]string{"peels": defaultPeels}
 	return p.Main(&c, args, environ, stdio, func(inv *config.Invocation) error {
-		return inv.Run(&session{ctx: ctx, stdio: stdio, logLevel: c.LogLevel, environ: environ, version: p.Version})
+		err := inv.Run(&session{ctx: ctx, stdio: stdio, logLevel: c.LogLevel, environ: environ, version: p.Version})
+		if err != nil && ctx.Err() != nil { // what was cut off is of no interest
+			return errors.New("interrupted; the fleet is taken down")
+		}
+		return err
 	})
 }
 
@@ -132,6 +138,9 @@ func workDir(dir string) (path string, remove func(), err error) {
 	}
 	if path, err = filepath.Abs(dir); err == nil {
 		err = os.MkdirAll(path, 0o700)
+	}
+	if e := (*fs.PathError)(nil); errors.As(err, &e) {
+		err = fmt.Errorf("--dir %s: %w (name a directory that can be made)", e.Path, e.Err)
 	}
 	if err == nil {
 		var entries []os.DirEntry
