@@ -23,6 +23,7 @@ type Config struct {
 	PeelJWTLife  time.Duration `name:"peel-jwt-life" default:"8760h" help:"How long the credentials of an enrolled peel are valid."`
 	ForcePublish bool          `help:"Publish this master's trees even where the published ones are newer."`
 	NATSWait     time.Duration `name:"nats-wait" default:"10s" help:"How long to wait for NATS at the start."`
+	JobsKept     time.Duration `default:"168h" help:"How long jobs and their returns are kept; the master that starts last decides."`
 	Replicas     int           `default:"1" help:"Copies of every bucket and stream in a NATS cluster."`
 
 	MetricsAddr string `default:"127.0.0.1:9091" help:"Where /healthz, /readyz and /metrics are served; empty for nowhere."`

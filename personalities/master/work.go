@@ -37,6 +37,11 @@ func (m *master) claim(ctx context.Context) error {
 	if err := m.conn.Setup(ctx, m.Replicas); err != nil {
 		return err
 	}
+	if m.JobsKept != 0 {
+		if err := m.conn.Retain(ctx, m.JobsKept); err != nil {
+			return fmt.Errorf("jobs_kept: %w", err)
+		}
+	}
 	_, err := m.conn.Create(ctx, bus.BucketLeases, accountKey, []byte(m.account.Public()))
 	if !errors.Is(err, bus.ErrExists) {
 		return err
