@@ -15,7 +15,7 @@ type jobCommand struct {
 	Function string        `arg:"" help:"What to run, e.g. test.ping."`
 	Args     []string      `arg:"" optional:"" help:"Arguments, by position or KEY=VALUE. Write -- before one that begins with a dash."`
 	Timeout  time.Duration `short:"t" default:"1m" help:"How long to wait for the peels."`
-	Comment  string        `help:"Kept with the job."`
+	Comment  string        `placeholder:"TEXT" help:"Kept with the job."`
 	submitFlags
 }
 
@@ -33,6 +33,19 @@ type submitFlags struct {
 	Direct         bool          `help:"Refused: no command without a master."`
 	Async          bool          `help:"Print the job id and do not wait."`
 	Verbose        bool          `short:"v" help:"Print the job id first."`
+}
+
+// Help is printed by --help.
+func (*jobCommand) Help() string {
+	return `Examples:
+
+	zester '*' test.ping
+	zester 'G@os:debian and not L@web-01,web-02' cmd.run 'uptime' --timeout 10s
+	zester role:lb state.apply haproxy test=True
+	zester web-01 sys.doc state.apply
+
+The exit code is 0 if all succeeded, 1 if the job could not be run, 2 if a peel failed, 3 if one did not answer, 4 if both
+happened.`
 }
 
 func (c *jobCommand) Run(s *session) error {
