@@ -157,6 +157,7 @@ func newParser(program Program, dst any, builtin *builtinFlags, stdio Stdio) (*k
 		kong.Vars{"config_files": strings.Join(program.Files, " or ")},
 		kong.Embed(builtin),
 		kong.Resolvers(resolver),
+		kong.NamedMapper("seconds", seconds),
 	}
 	if len(program.Files) > 0 {
 		options = append(options, kong.Embed(&configFlag{}))

@@ -14,7 +14,7 @@ type jobCommand struct {
 	Target   string        `arg:"" help:"Which peels: '*', web-*, L@a,b, G@os:debian, role:web, ... with and, or, not."`
 	Function string        `arg:"" help:"What to run, e.g. test.ping."`
 	Args     []string      `arg:"" optional:"" help:"Arguments, by position or KEY=VALUE. Write -- before one that begins with a dash."`
-	Timeout  time.Duration `short:"t" default:"1m" help:"How long to wait for the peels."`
+	Timeout  time.Duration `short:"t" type:"seconds" default:"1m" help:"How long to wait for the peels, e.g. 30 (seconds) or 5m."`
 	Comment  string        `placeholder:"TEXT" help:"Kept with the job."`
 	submitFlags
 }

@@ -122,7 +122,7 @@ type jobRerun struct {
 	jobID
 	Failed  bool          `help:"For the targets whose returns say that it failed."`
 	Missing bool          `help:"For the targets that did not return or were not connected."`
-	Timeout time.Duration `short:"t" help:"How long to wait for the peels; default as before."`
+	Timeout time.Duration `short:"t" type:"seconds" help:"How long to wait for the peels; default as before."`
 	Comment string        `help:"Kept with the job; default what it repeats."`
 	submitFlags
 }
