@@ -30,7 +30,7 @@ func run(m *testing.M) int {
 		defer os.RemoveAll(dir)
 		bin = dir
 		zester := filepath.Join(dir, "zester")
-		for _, words := range [][]string{{"go", "build", "-buildvcs=false", "-o", zester, "../.."}, {zester, "install", "--symlinks", dir}} {
+		for _, words := range [][]string{{"go", "build", "-trimpath", "-buildvcs=false", "-o", zester, "../.."}, {zester, "install", "--symlinks", dir}} {
 			if out, failed := exec.Command(words[0], words[1:]...).CombinedOutput(); failed != nil {
 				err = fmt.Errorf("%v: %w\n%s", words, failed, out)
 				break
