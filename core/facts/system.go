@@ -72,7 +72,7 @@ func (o Options) system(f set) {
 	o.release(f)
 	o.names(f)
 	f.put("init", o.init())
-	virtualization(f)
+	o.virtualization(f)
 	f.put("machine_id", o.read("etc/machine-id"))
 	if f["machine_id"] == nil {
 		f.put("machine_id", o.read("var/lib/dbus/machine-id"))
@@ -223,8 +223,14 @@ func (o Options) init() string {
 	}
 }
 
-// virtualization tells containers from machines and names the kind, as Salt does.
-func virtualization(f set) {
+// virtualization tells containers from machines and names the kind, as Salt does. What systemd
+// has noted of its container comes first.
+func (o Options) virtualization(f set) {
+	if container := o.read("run/systemd/container"); container != "" {
+		f.put("virtual", "container")
+		f.put("virtual_subtype", container)
+		return
+	}
 	system, role, err := host.Virtualization()
 	if err != nil {
 		return
