@@ -45,6 +45,13 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 	for _, b := range below {
 		changes[b.path] = b.changes
 	}
+	strays, err := s.strays(at, args, s.kept(call))
+	if err != nil {
+		return states.Result{}, err
+	}
+	if len(strays) > 0 {
+		changes["removed"] = texts(strays)
+	}
 	switch {
 	case len(changes) == 0:
 		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("The directory %s is in the correct state", at.path)}, nil
@@ -56,7 +63,12 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 		err = s.make(at.path, own, inTheWay, args.Bool("makedirs"))
 	}
 	for i := 0; i < len(below) && err == nil; i++ {
-		err = below[i].own.apply(below[i].path, below[i].info)
+		if !within(below[i].path, strays) {
+			err = below[i].own.apply(below[i].path, below[i].info)
+		}
+	}
+	if err == nil {
+		err = remove(strays)
 	}
 	if err != nil {
 		return states.Result{}, err

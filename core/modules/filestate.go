@@ -16,6 +16,8 @@ var (
 	userParam  = Param{Name: "user", Aliases: []string{"owner"}, Kind: states.Text, Doc: "owner, by name or number"}
 	groupParam = Param{Name: "group", Kind: states.Text, Doc: "group, by name or number"}
 	makedirs   = Param{Name: "makedirs", Kind: states.Bool, Doc: "make missing directories above it"}
+	cleanParam = Param{Name: "clean", Kind: states.Bool, Doc: "remove what is in it and not managed by this state or a file state it requires"}
+	excludePat = Param{Name: "exclude_pat", Kind: states.List, Doc: "globs, or E@ and a regular expression: paths below it to leave alone"}
 	dirMode    = Param{Name: "dir_mode", Kind: states.Text, Doc: "octal mode of the directories that makedirs makes"}
 	pathParam  = Param{Name: "name", Aliases: []string{"path"}, Kind: states.Text, Doc: "the path"}
 )
@@ -55,9 +57,20 @@ func newFileStates(env *Env) []*states.Function {
 			{Name: "file_mode", Kind: states.Text, Doc: "octal mode of the files below it, with recurse: [mode]"},
 			{Name: "recurse", Kind: states.List, Doc: "what to set below it too: user, group, mode"},
 			{Name: "max_depth", Kind: states.Int, Doc: "how far below recurse reaches"},
-			makedirs,
+			makedirs, cleanParam, excludePat,
 			{Name: "force", Kind: states.Bool, Doc: "replace what is there and not a directory"},
 			{Name: "follow_symlinks", Kind: states.Bool, Default: true, Doc: "false replaces a symbolic link, with force"},
+		}},
+		{Name: "file.recurse", Doc: "Make a directory hold the files of a directory of the tree.", Apply: bind((*fileStates).recurse), Params: []Param{
+			pathParam, userParam, groupParam, dirMode, cleanParam, excludePat,
+			{Name: "source", Kind: states.List, Required: true, Doc: "salt:// or zy:// directory in the tree; of a list the first that is there"},
+			{Name: "file_mode", Kind: states.Text, Doc: "octal mode of the files; keep makes executable what is executable in the tree"},
+			{Name: "include_pat", Kind: states.List, Doc: "globs, or E@ and a regular expression: the files to copy, all by default"},
+			{Name: "template", Kind: states.Text, Doc: "jinja: render the files"},
+			{Name: "context", Kind: states.Map, Ordered: true, Doc: "variables for the template"},
+			{Name: "defaults", Kind: states.Map, Ordered: true, Doc: "variables for the template, below context"},
+			{Name: "replace", Kind: states.Bool, Default: true, Doc: "false leaves the contents of files that are there"},
+			{Name: "backup", Doc: "true: keep the old files below the state directory"},
 		}},
 		{Name: "file.absent", Doc: "Remove a file, a link or a directory with all that is in it.", Apply: bind((*fileStates).absent), Params: []Param{pathParam}},
 		{Name: "file.symlink", Doc: "Make a symbolic link.", Apply: bind((*fileStates).symlink), Params: []Param{

@@ -52,11 +52,11 @@ func configurable(_ context.Context, call *states.Call) (states.Result, error) {
 	if on("changes") {
 		result.Changes = map[string]any{"testing": map[string]any{"old": "Unchanged", "new": "Something pretended to change"}}
 	}
-	if on("result") {
+	switch {
+	case call.Test && result.Changes != nil:
+		result.Outcome = states.WouldChange // as in Salt, whatever the result is to be
+	case call.Test || on("result"):
 		result.Outcome = states.Succeeded
-	}
-	if call.Test && result.Changes != nil {
-		result.Outcome = states.WouldChange
 	}
 	return result, nil
 }

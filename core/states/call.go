@@ -106,7 +106,7 @@ func (r *run) apply(ctx context.Context, c *chunk, fn applyFunc, watched map[str
 	file := c.pos.file
 	call := &Call{
 		ID: c.id, SLS: file.sls, Name: c.name, Function: c.fn.Name, Test: test, Args: c.args, Watched: watched,
-		Vars: func() map[string]any { return maps.Clone(file.vars) },
+		Vars: func() map[string]any { return maps.Clone(file.vars) }, Required: c.required,
 	}
 	res, err := fn(ctx, call)
 	if res.Changes != nil {
@@ -118,6 +118,16 @@ func (r *run) apply(ctx context.Context, c *chunk, fn applyFunc, watched map[str
 			err = cause
 		}
 		out.Outcome, out.Comment = Failed, joinComments(res.Comment, err.Error())
+	}
+	return out
+}
+
+func (c *chunk) required() (out []Reference) {
+	if r := c.requisite(require); r != nil {
+		r.each(func(target *chunk) bool {
+			out = append(out, Reference{target.fn.Name, target.name})
+			return true
+		})
 	}
 	return out
 }

@@ -77,6 +77,13 @@ type Call struct {
 	Watched map[string]any
 	// Vars returns the variables of the SLS file, for templates that the state renders. The map is the caller's own.
 	Vars func() map[string]any
+	// Required returns the states that this one requires.
+	Required func() []Reference
+}
+
+// Reference is another state of the plan.
+type Reference struct {
+	Function, Name string // Function is module.function
 }
 
 // Changed returns the Result of a state that differs: Succeeded, or WouldChange in a test run.
