@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -43,13 +44,16 @@ func (c *Conn) Purge(ctx context.Context, bucket, pattern string) error {
 }
 
 // Sizes calls each for every message a bucket holds, markers of deletions among them, with the
-// room it takes, a few bytes more or less. It reads all of the bucket. CORE only.
+// room it takes, a few bytes more or less. Messages whose headers cannot be read count as the
+// largest there may be. It reads all of the bucket. CORE only.
 func (c *Conn) Sizes(ctx context.Context, bucket string, each func(key string, bytes int64)) error {
 	const record = 30 // what the server adds to each
+	read := map[string]bool{}
 	req := batch{NextFor: ValueSubject(bucket, ">"), Seq: 1, Batch: maxBatch}
 	err := c.directBatch(ctx, DirectBatch(bucket), req, func(m *nats.Msg) error {
 		e, err := entryOf(bucket, m)
 		if err == nil {
+			read[e.Key] = true
 			each(e.Key, int64(record+len(ValueSubject(bucket, e.Key))+len(m.Data)))
 		}
 		return err
@@ -57,5 +61,23 @@ func (c *Conn) Sizes(ctx context.Context, bucket string, each func(key string, b
 	if err != nil {
 		return fmt.Errorf("bucket %s: %w", bucket, err)
 	}
+	subjects, err := c.StreamSubjects(ctx, StreamOf(bucket), ValueSubject(bucket, ">"))
+	if err != nil {
+		return err
+	}
+	for subject := range subjects {
+		if key := strings.TrimPrefix(subject, ValueSubject(bucket, "")); !read[key] {
+			each(key, largest(bucket))
+		}
+	}
 	return nil
+}
+
+func largest(bucket string) int64 {
+	for _, b := range buckets {
+		if b.name == bucket {
+			return int64(b.maxValue)
+		}
+	}
+	return mib
 }

@@ -61,11 +61,17 @@ func (c *Conn) directBatchOnce(ctx context.Context, subject string, req batch, e
 	for {
 		select {
 		case m := <-msgs:
-			switch m.Header.Get("Status") {
-			case "":
+			switch classify(m) {
+			case stored:
 				if err := each(m); err != nil {
 					return 0, 0, err
 				}
+				continue
+			case foreign: // one publisher's is no reason to withhold the rest
+				c.foreign.Add(1)
+				continue
+			}
+			switch m.Header.Get("Status") {
 			case "204":
 				last, _ = strconv.ParseUint(m.Header.Get("Nats-Last-Sequence"), 10, 64)
 				pending, _ = strconv.ParseUint(m.Header.Get("Nats-Num-Pending"), 10, 64)

@@ -59,6 +59,7 @@ type Conn struct {
 
 	errors     atomic.Uint64
 	reconnects atomic.Uint64
+	foreign    atomic.Uint64          // messages passed over: see classify
 	trouble    atomic.Pointer[string] // why the last attempt to connect failed
 
 	mu        sync.Mutex
@@ -197,7 +198,11 @@ func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	if sub != nil {
 		attrs = append(attrs, "subject", sub.Subject)
 	}
-	c.log.Warn("NATS reports an error", attrs...)
+	level := slog.LevelWarn
+	if errors.Is(err, nats.ErrBadHeaderMsg) { // any peel can cause these
+		level = slog.LevelDebug
+	}
+	c.log.Log(context.Background(), level, "NATS reports an error", attrs...)
 	if subject, ok := refusedPublish(err); ok {
 		c.refuse(subject, fmt.Errorf("%w to send to %q", ErrPermission, subject))
 	}

@@ -11,5 +11,6 @@ func (c *Conn) Meter(set *metrics.Set) {
 		return 0
 	})
 	set.NewGauge("zester_nats_errors_total", func() float64 { return float64(c.Errors()) })
+	set.NewGauge("zester_nats_foreign_messages_total", func() float64 { return float64(c.foreign.Load()) })
 	set.NewGauge("zester_nats_reconnects_total", func() float64 { return float64(c.Reconnects()) })
 }

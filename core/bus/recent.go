@@ -39,7 +39,7 @@ func (c *Conn) EntriesFrom(ctx context.Context, bucket, pattern string, from uin
 func (c *Conn) StreamLast(ctx context.Context, stream string, subjects []string, each func(subject string, data []byte) error) error {
 	for part := range slices.Chunk(subjects, maxLast) {
 		err := c.directBatch(ctx, "$JS.API.DIRECT.GET."+stream, batch{MultiLast: part}, func(m *nats.Msg) error {
-			return each(m.Header.Get("Nats-Subject"), m.Data)
+			return each(origin(m, originSubject), m.Data)
 		})
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", stream, err)

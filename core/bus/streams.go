@@ -38,8 +38,8 @@ func (c *Conn) StreamSubjects(ctx context.Context, stream, filter string) (map[s
 func (c *Conn) StreamMessages(ctx context.Context, stream, filter string, each func(subject string, data []byte, stored time.Time) error) error {
 	req := batch{Seq: 1, NextFor: filter, Batch: maxBatch}
 	err := c.directBatch(ctx, "$JS.API.DIRECT.GET."+stream, req, func(m *nats.Msg) error {
-		stored, _ := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
-		return each(m.Header.Get("Nats-Subject"), m.Data, stored)
+		stored, _ := time.Parse(time.RFC3339Nano, origin(m, originTime))
+		return each(origin(m, originSubject), m.Data, stored)
 	})
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream, err)

@@ -62,10 +62,13 @@ func (c *Conn) last(ctx context.Context, bucket, key string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if status := reply.Header.Get("Status"); status != "" {
+	switch classify(reply) {
+	case stored:
+		return entryOf(bucket, reply)
+	case status:
 		return Entry{}, statusError(reply)
 	}
-	return entryOf(bucket, reply)
+	return Entry{}, errHeaders
 }
 
 func statusError(m *nats.Msg) error {
@@ -79,17 +82,18 @@ func statusError(m *nats.Msg) error {
 	}
 }
 
-// entryOf reads a direct get's answer: the message with its origin in headers.
+// entryOf reads a stored message as a bucket's entry.
 func entryOf(bucket string, m *nats.Msg) (Entry, error) {
-	key, ok := strings.CutPrefix(m.Header.Get("Nats-Subject"), ValueSubject(bucket, ""))
+	subject, sequence := origin(m, originSubject), origin(m, originSequence)
+	key, ok := strings.CutPrefix(subject, ValueSubject(bucket, ""))
 	if !ok {
-		return Entry{}, fmt.Errorf("nats answers with an entry of %q instead of bucket %q", m.Header.Get("Nats-Subject"), bucket)
+		return Entry{}, fmt.Errorf("nats answers with an entry of %q instead of bucket %q", subject, bucket)
 	}
-	rev, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	rev, err := strconv.ParseUint(sequence, 10, 64)
 	if err != nil {
-		return Entry{}, fmt.Errorf("nats answers with revision %q", m.Header.Get("Nats-Sequence"))
+		return Entry{}, fmt.Errorf("nats answers with revision %q", sequence)
 	}
-	created, _ := time.Parse(time.RFC3339Nano, m.Header.Get("Nats-Time-Stamp"))
+	created, _ := time.Parse(time.RFC3339Nano, origin(m, originTime))
 	e := Entry{Bucket: bucket, Key: key, Value: m.Data, Revision: rev, Created: created}
 	if m.Header.Get("KV-Operation") != "" || m.Header.Get("Nats-Marker-Reason") != "" {
 		e.Deleted, e.Value = true, nil

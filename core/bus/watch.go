@@ -33,32 +33,23 @@ func (w *Watcher) Stop() { w.cancel() }
 
 // Watch follows the entries of a bucket whose keys match the pattern. CORE only.
 func (c *Conn) Watch(ctx context.Context, bucket, pattern string) (*Watcher, error) {
-	kv, err := c.js.KeyValue(ctx, bucket)
-	if err != nil {
-		return nil, c.explainBucket(bucket, err)
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watcher{entries: make(chan Entry, 64), cancel: cancel}
-	f := follower{c: c, kv: kv, bucket: bucket, pattern: pattern, out: w.entries, live: map[string]struct{}{}}
+	f := follower{c: c, bucket: bucket, pattern: pattern, out: w.entries, live: map[string]struct{}{}}
 	first, err := f.open(ctx)
 	if err != nil {
 		cancel()
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return nil, fmt.Errorf("nats at %s has no bucket %q: start a master, which creates it: %w", c.opts.URL, bucket, ErrNotFound)
+		}
 		return nil, fmt.Errorf("watch %s %s: %w", bucket, pattern, err)
 	}
 	go f.run(ctx, first)
 	return w, nil
 }
 
-func (c *Conn) explainBucket(name string, err error) error {
-	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("nats at %s has no bucket %q: start a master, which creates it: %w", c.opts.URL, name, ErrNotFound)
-	}
-	return fmt.Errorf("bucket %s: %w", name, err)
-}
-
 type follower struct {
 	c       *Conn
-	kv      jetstream.KeyValue
 	bucket  string
 	pattern string
 	out     chan Entry
@@ -70,32 +61,30 @@ type follower struct {
 	missing map[string]struct{} // of a bucket that was replaced: those that have not come again yet
 }
 
-// open watches from where the last watch ended, or from the start if the bucket is another one.
-func (f *follower) open(ctx context.Context) (jetstream.KeyWatcher, error) {
-	state, err := f.state(ctx)
+// open follows from where the last feed ended, or from the start if the bucket is another one.
+func (f *follower) open(ctx context.Context) (*feed, error) {
+	s, err := f.stream(ctx)
 	if err != nil {
 		return nil, err
 	}
+	state := s.CachedInfo()
 	if f.replaced(state) {
 		f.c.log.Warn("a bucket was replaced or has lost entries: it is read anew", "bucket", f.bucket,
 			"revision", state.State.LastSeq, "known_revision", f.last, "entries", state.State.Msgs, "known_entries", len(f.live))
 		f.last, f.missing = 0, maps.Clone(f.live)
 	}
 	f.created = state.Created
+	from := uint64(0)
 	if f.last > 0 {
-		return f.kv.Watch(ctx, f.pattern, jetstream.ResumeFromRevision(f.last+1))
+		from = f.last + 1
 	}
-	return f.kv.Watch(ctx, f.pattern)
+	return f.c.follow(ctx, s, f.bucket, f.pattern, from)
 }
 
-func (f *follower) state(ctx context.Context) (*jetstream.StreamInfo, error) {
+func (f *follower) stream(ctx context.Context) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	s, err := f.c.js.Stream(ctx, StreamOf(f.bucket))
-	if err != nil {
-		return nil, err
-	}
-	return s.CachedInfo(), nil
+	return f.c.js.Stream(ctx, StreamOf(f.bucket))
 }
 
 // replaced says whether revisions of this bucket mean something else than those seen before, or
@@ -110,9 +99,8 @@ const (
 	lookTimeout = 3 * time.Second
 )
 
-// run replaces the subscription at every reconnect: nats.go's own recovery waits for missed
-// heartbeats, many seconds after a plain subscription works again.
-func (f *follower) run(ctx context.Context, w jetstream.KeyWatcher) {
+// run replaces the feed at every reconnect, and when something is missing from it.
+func (f *follower) run(ctx context.Context, w *feed) {
 	defer close(f.out)
 	again := make(chan struct{}, 1)
 	stop := f.c.OnConnect(func() {
@@ -124,7 +112,7 @@ func (f *follower) run(ctx context.Context, w jetstream.KeyWatcher) {
 	defer stop()
 	for {
 		renew := f.deliver(ctx, w, again)
-		w.Stop()
+		w.stop()
 		if !renew {
 			return
 		}
@@ -143,23 +131,22 @@ func (f *follower) run(ctx context.Context, w jetstream.KeyWatcher) {
 }
 
 // deliver hands on entries until the watch must be renewed (true) or is over (false).
-func (f *follower) deliver(ctx context.Context, w jetstream.KeyWatcher, again <-chan struct{}) bool {
+func (f *follower) deliver(ctx context.Context, w *feed, again <-chan struct{}) bool {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
 	for {
 		select {
-		case e, ok := <-w.Updates():
-			if !ok {
-				return ctx.Err() == nil
-			}
+		case e := <-w.entries:
 			if !f.hand(ctx, e) {
 				return false
 			}
 		case <-again:
 			return true
+		case <-w.broken:
+			return true
 		case <-look.C:
-			state, err := f.state(ctx)
-			if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && f.replaced(state) {
+			s, err := f.stream(ctx)
+			if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && f.replaced(s.CachedInfo()) {
 				return true
 			}
 		case <-ctx.Done():
@@ -168,23 +155,21 @@ func (f *follower) deliver(ctx context.Context, w jetstream.KeyWatcher, again <-
 	}
 }
 
-func (f *follower) hand(ctx context.Context, e jetstream.KeyValueEntry) bool {
+func (f *follower) hand(ctx context.Context, e Entry) bool {
 	switch {
-	case e == nil:
+	case e.Key == "":
 		return f.handEnd(ctx)
-	case e.Revision() <= f.last:
+	case e.Revision <= f.last:
 		return true
 	}
-	out := Entry{Bucket: f.bucket, Key: e.Key(), Value: e.Value(), Revision: e.Revision(), Created: e.Created(),
-		Deleted: e.Operation() != jetstream.KeyValuePut}
-	f.last = out.Revision
-	delete(f.missing, out.Key)
-	if out.Deleted {
-		delete(f.live, out.Key)
+	f.last = e.Revision
+	delete(f.missing, e.Key)
+	if e.Deleted {
+		delete(f.live, e.Key)
 	} else {
-		f.live[out.Key] = struct{}{}
+		f.live[e.Key] = struct{}{}
 	}
-	return f.give(ctx, out)
+	return f.give(ctx, e)
 }
 
 // handEnd tells the end of the initial values, the first time, and later what a bucket that was
