@@ -50,6 +50,8 @@ type Dispatcher struct {
 	// jobs are in hand at once. 0 means 5 s and 32.
 	AckWait time.Duration
 	Workers int
+
+	guardLimits guardLimits
 }
 
 // workQueue is the consumer that all masters share.
@@ -117,6 +119,9 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	}
 	defer stopHolders()
 	go run.forgetting(ctx)
+	var duties sync.WaitGroup
+	defer duties.Wait()
+	duties.Go(func() { run.guard(ctx) })
 	defer run.awaitArrivals(ctx)()
 	queue := bus.Queue{Stream: bus.StreamSubmissions, Durable: workQueue, AckWait: run.AckWait, Workers: run.Workers}
 	for {

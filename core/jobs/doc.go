@@ -12,6 +12,16 @@
 // functions of a peel run one at a time in the order of arrival, the others beside them. What
 // waits is bounded everywhere, and what does not fit is refused with a clear return.
 //
+// A job may wait for peels to connect (Request.Wait), go to its targets in batches
+// (Request.Batch), and be cancelled, paused, resumed and aborted (Client.Send). What it takes to
+// go on with any of these is in the record and beside it: a master that dies is replaced as soon
+// as the others notice, at the latest after AckWait. Job ids sort by time; List reads the history
+// from its end. Values of up to 64 MiB are returned whole, in parts. Following and looking
+// need no master.
+//
+// Within its own name a peel may store what it likes: the masters remove returns of jobs that it
+// was not given (guard), and a value's parts count only as its return describes them.
+//
 // Cost per target: one command, one return with its acknowledgement, and for what mutates or
 // takes longer than a moment one ack; on the peel one fsync for what mutates, none for what
 // only reads. Per job: one request, one record, one signature, a note, and a look at the

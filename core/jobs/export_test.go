@@ -2,9 +2,15 @@ package jobs
 
 import (
 	"context"
+	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 )
+
+// SetGuard has the stream of returns looked at for every so many new messages.
+func SetGuard(d *Dispatcher, every time.Duration, messages uint64) {
+	d.guardLimits = guardLimits{every: every, messages: messages, bytes: 1 << 40}
+}
 
 // ListBack is List with a window of its own.
 func ListBack(ctx context.Context, c *bus.Conn, f Filter, window uint64) ([]*Record, error) {

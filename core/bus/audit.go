@@ -1,0 +1,77 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// StreamState is how much a stream holds.
+type StreamState struct {
+	Messages, Bytes uint64
+	Last            uint64 // sequence of the newest message there ever was
+}
+
+// StreamState asks a stream how much it holds. CORE only.
+func (c *Conn) StreamState(ctx context.Context, stream string) (StreamState, error) {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return StreamState{}, fmt.Errorf("stream %s: %w", stream, err)
+	}
+	state := s.CachedInfo().State
+	return StreamState{state.Msgs, state.Bytes, state.LastSeq}, nil
+}
+
+// headersPage is how many messages StreamSequences asks for at once.
+const headersPage = 2000
+
+// StreamSequences calls each, in order, for the messages from one sequence to another, both
+// included, without reading their contents. CORE only.
+func (c *Conn) StreamSequences(ctx context.Context, stream string, from, to uint64, each func(seq uint64, subject string) error) error {
+	consumer, err := c.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from), HeadersOnly: true,
+	})
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", stream, err)
+	}
+	for {
+		page, err := consumer.FetchNoWait(headersPage)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", stream, err)
+		}
+		n := 0
+		for m := range page.Messages() {
+			meta, err := m.Metadata()
+			if err != nil {
+				return fmt.Errorf("stream %s: %w", stream, err)
+			}
+			if meta.Sequence.Stream > to {
+				return nil
+			}
+			n++
+			if err := each(meta.Sequence.Stream, m.Subject()); err != nil {
+				return err
+			}
+		}
+		if err := page.Error(); err != nil {
+			return fmt.Errorf("stream %s: %w", stream, err)
+		}
+		if n == 0 || ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// Remove takes one message out of a stream. Removing what is not there is no error. CORE only.
+func (c *Conn) Remove(ctx context.Context, stream string, seq uint64) error {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", stream, err)
+	}
+	if err := s.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("stream %s: %w", stream, err)
+	}
+	return nil
+}
