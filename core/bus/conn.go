@@ -297,7 +297,7 @@ func (c *Conn) WaitConnected(ctx context.Context) error {
 		select {
 		case <-up:
 		case <-ctx.Done():
-			return fmt.Errorf("nats at %s: not connected: %w", c.opts.URL, context.Cause(ctx))
+			return fmt.Errorf("nats at %s: not connected: %w", redacted(c.opts.URL), context.Cause(ctx))
 		}
 	}
 	return nil

@@ -67,6 +67,8 @@ func TestConnectErrors(t *testing.T) {
 		want   string
 	}{
 		{"nobody there", plain, func(o *bus.Options) { o.URL = nobody }, "nats at " + nobody + ": no server answers there: start it, or check --nats-url"},
+		{"a password in the URL", plain, func(o *bus.Options) { o.URL = strings.Replace(nobody, "//", "//alice:s3cret@", 1) },
+			"nats at " + strings.Replace(nobody, "//", "//alice:xxxxx@", 1) + ": no server answers there: start it, or check --nats-url"},
 		{"no such host", plain, func(o *bus.Options) { o.URL = "nats://nats.invalid:4222" }, `nats at nats://nats.invalid:4222: no such host "nats.invalid": check --nats-url`},
 		{"no authority", secure, func(o *bus.Options) { o.CA = "" }, "nats at " + secure.URL + ": its certificate is signed by an unknown authority: name the authority's file with --nats-ca"},
 		{"another authority", secure, func(o *bus.Options) { o.CA = elsewhere.CA }, "nats at " + secure.URL + ": its certificate is not signed by the authority in " + elsewhere.CA + ": check --nats-ca"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -87,9 +88,20 @@ func unreachable(err error) bool {
 	return errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)
 }
 
+// redacted is a list of URLs as it may be shown: without passwords.
+func redacted(urls string) string {
+	parts := strings.Split(urls, ",")
+	for i, part := range parts {
+		if u, err := url.Parse(strings.TrimSpace(part)); err == nil && u.User != nil {
+			parts[i] = u.Redacted()
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
 // explainConnect turns a failed connect into one line with its remedy.
 func explainConnect(o Options, err error) error {
-	at := "nats at " + o.URL
+	at := "nats at " + redacted(o.URL)
 	var unknown x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var dns *net.DNSError

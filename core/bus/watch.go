@@ -40,7 +40,7 @@ func (c *Conn) Watch(ctx context.Context, bucket, pattern string) (*Watcher, err
 	if err != nil {
 		cancel()
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			return nil, fmt.Errorf("nats at %s has no bucket %q: start a master, which creates it: %w", c.opts.URL, bucket, ErrNotFound)
+			return nil, fmt.Errorf("nats at %s has no bucket %q: start a master, which creates it: %w", redacted(c.opts.URL), bucket, ErrNotFound)
 		}
 		return nil, fmt.Errorf("watch %s %s: %w", bucket, pattern, err)
 	}

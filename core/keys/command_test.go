@@ -87,7 +87,7 @@ func TestVerifyCommandRefuses(t *testing.T) {
 		text                string
 	}{
 		{"of another account", other.Public(), me, issued, good, keys.ErrSignature, "the signature is not the account's"},
-		{"expired", a.Public(), me, late, good, keys.ErrExpired, "the command has expired, 31s ago"},
+		{"expired", a.Public(), me, late, good, keys.ErrExpired, "the command has expired, 31s ago by this peel's clock: if it has not been on its way that long, compare the clocks of this peel and its master"},
 		{"from the future", a.Public(), me, early, good, keys.ErrExpired, "the command has expired: it was issued 31s in the future: compare the clocks of this peel and its master"},
 		{"for another peel", a.Public(), "peel-9", issued, good, keys.ErrNotTarget, "the command is not for this peel"},
 		{"another index", a.Public(), me, issued, edit(index+3, 1), keys.ErrNotTarget, "the command is not for this peel"},

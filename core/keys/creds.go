@@ -3,10 +3,12 @@ package keys
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -153,10 +155,16 @@ func (f *CredsFile) Fill(o *bus.Options) {
 
 // readSecret reads a file that only its owner may read. origin says where one comes from.
 func readSecret(path, origin string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place must not hold it up
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w: %s", path, fs.ErrNotExist, origin)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat() // of what is read, whatever the path names by now
+	switch {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
@@ -164,8 +172,11 @@ func readSecret(path, origin string) ([]byte, error) {
 	case info.Mode().Perm()&0o077 != 0:
 		return nil, fmt.Errorf("%s: mode %04o lets others read the secret in it: chmod 600 it", path, info.Mode().Perm())
 	}
-	return os.ReadFile(path)
+	return io.ReadAll(io.LimitReader(file, maxSecret))
 }
+
+// maxSecret is far more than a creds file has.
+const maxSecret = 1 << 20
 
 // NATSCA is the CA file for connecting to NATS: the one asked for, else nats-ca.crt in the
 // directory of credentials if it is there, else none.

@@ -100,7 +100,7 @@ func decodeCommand(payload []byte, now time.Time) (Command, error) {
 	}
 	cmd.Issued, cmd.Expires, cmd.Until = cmd.Issued.UTC(), cmd.Expires.UTC(), cmd.Until.UTC()
 	if late := now.Sub(cmd.Expires); late > ClockSkew {
-		return Command{}, fmt.Errorf("%w, %s ago", ErrExpired, late.Round(time.Second))
+		return Command{}, fmt.Errorf("%w, %s ago by this peel's clock: if it has not been on its way that long, compare the clocks of this peel and its master", ErrExpired, late.Round(time.Second))
 	}
 	if early := cmd.Issued.Sub(now); early > ClockSkew {
 		return Command{}, fmt.Errorf("%w: it was issued %s in the future: compare the clocks of this peel and its master", ErrExpired, early.Round(time.Second))
