@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -70,10 +71,21 @@ func natsDies(w *world, i int) (v verdict) {
 }
 
 // leaderDies kills the server that leads one of the streams that a job needs, at some moment.
-func leaderDies(w *world, i int) (v verdict) {
+func leaderDies(w *world, i int) verdict {
 	streams := []string{bus.StreamSubmissions, bus.StreamReturns, bus.StreamOf(bus.BucketJobs)}
+	moments := []string{"", "zester.job.*.note", "zester.cmd.*", "zester.job.*.ack.*", "zester.job.*.return.*"}
+	return w.loseLeader(streams[i%3], moments[i/3%len(moments)], func() *job { return w.submit(long, 500*time.Millisecond) })
+}
+
+// leaderDiesUnderParts kills the leader of the stream that takes the parts of large values, while
+// they are on their way.
+func leaderDiesUnderParts(w *world, _ int) verdict {
+	return w.loseLeader(bus.StreamReturns, bus.AllParts, func() *job { return w.submitLarge(5 << 20) })
+}
+
+func (w *world) loseLeader(stream, moment string, submit func() *job) (v verdict) {
 	w.until(60*time.Second, "a steady cluster", func() bool {
-		for _, s := range streams {
+		for _, s := range []string{bus.StreamSubmissions, bus.StreamReturns, bus.StreamOf(bus.BucketJobs)} {
 			if _, steady := w.leader(s); !steady {
 				return false
 			}
@@ -81,10 +93,10 @@ func leaderDies(w *world, i int) (v verdict) {
 		return true
 	})
 	w.settle()
-	name, _ := w.leader(streams[i%3])
-	moments := []string{"", "zester.job.*.note", "zester.cmd.*", "zester.job.*.ack.*", "zester.job.*.return.*"}
-	seen := w.see(moments[i/3%len(moments)])
-	j := w.submit(long, 500*time.Millisecond)
+	w.idle()
+	name, _ := w.leader(stream)
+	seen := w.see(moment)
+	j := submit()
 	select {
 	case <-seen:
 	case <-j.done:
@@ -92,15 +104,30 @@ func leaderDies(w *world, i int) (v verdict) {
 	case <-time.After(15 * time.Second):
 		v.untried()
 	}
-	for k, s := range w.nats {
-		if s.name == name {
-			s.kill()
-			defer w.reachable(w.addrs[k])
-			defer s.restart()
-		}
-	}
+	at := slices.IndexFunc(w.nats, func(p *process) bool { return p.name == name })
+	w.nats[at].kill()
 	v.add(w.judge(j, nil))
+	w.nats[at].restart()
+	w.reachable(w.addrs[at])
 	return v
+}
+
+// diesUnderParts kills NATS or a peel while the parts of large values are on their way.
+func diesUnderParts(victim func(w *world, at *process) *process) func(w *world, i int) verdict {
+	return func(w *world, i int) (v verdict) {
+		d := onPeel(up, bus.AllParts, 1+i%5)(w, i)
+		j := w.submitLarge(4 << 20)
+		if at := w.caught(d, j, &v); at != nil {
+			p := victim(w, at)
+			p.kill()
+			d.opens()
+			p.restart()
+			w.reachable(w.addrs[0])
+		}
+		v.add(w.judge(j, nil))
+		w.repair()
+		return v
+	}
 }
 
 // see tells of the first message on a subject; "" is at once.

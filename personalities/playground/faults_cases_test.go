@@ -4,8 +4,11 @@ package playground_test
 
 import "time"
 
-// honest is where a job may fail to reach a peel, if only the client says so.
-var honest = []outcome{ok, missing}
+// honest is where a job may fail to reach a peel, or be refused by it, if only the client says so.
+var (
+	honest = []outcome{ok, missing}
+	deaf   = []outcome{failed, missing}
+)
 
 // cases are the rows, the longest first: they run side by side.
 var cases = []testCase{
@@ -17,22 +20,28 @@ var cases = []testCase{
 		onPeel(down, "zester.cmd.*", 1), onPeel(up, "zester.job.*.return.*", 1),
 	))},
 	{name: "the leader of three NATS servers killed", worlds: 2, plan: plan{servers: 3}, run: leaderDies},
+	{name: "the leader killed under large returns", worlds: 2, plan: plan{servers: 3}, run: leaderDiesUnderParts},
 	{name: "a master killed before the record", worlds: 2, run: masterDies(beforeRecord)},
 	{name: "a master killed between record and publish", worlds: 2, run: masterDies(pick(noteHeld, firstHeld))},
 	{name: "a master killed in the middle of publishing", worlds: 2, run: masterDies(midway)},
 	{name: "a master killed after publishing", worlds: 2, run: masterDies(afterwards)},
 	{name: "a master killed at 0 to 10 ms", worlds: 2, run: masterDiesAfter(500 * time.Microsecond)},
 	{name: "NATS killed and restarted", worlds: 2, run: natsDies},
+	{name: "everything killed but the client", worlds: 2, run: powerCut},
+	{name: "a deferred job, its masters killed", worlds: 2, run: deferred},
+	{name: "NATS killed under large returns", worlds: 2, run: diesUnderParts(func(w *world, _ *process) *process { return w.nats[0] })},
+	{name: "a peel killed under large returns", worlds: 2, run: diesUnderParts(func(_ *world, p *process) *process { return p })},
 	{name: "a client that stalls", worlds: 2, plan: plan{natsConf: "max_pending: 1MB\nwrite_deadline: \"1s\"\n"}, run: clientStalls},
 	{name: "masters of two versions", worlds: 2, plan: plan{other: "m2"}, run: versions},
 	{name: "a peel killed before the function", run: peelDies(onPeel(down, "zester.cmd.*", 1), ok)},
 	{name: "a peel killed in the function", run: peelDiesInside},
+	{name: "a peel killed at 0 to 10 ms", run: peelDiesAfter(500 * time.Microsecond)},
 	{name: "a peel killed after the function", run: peelDies(pick(onPeel(up, "zester.job.*.return.*", 1), confirmed), ok)},
 	{name: "commands repeated and out of order", run: repeated},
 	{name: "a peel's disk full", plan: plan{state: smallDisk}, run: noRoom(fillDisk)},
 	{name: "a peel that may not write", run: noRoom(limitFiles)},
 	{name: "two peels' clocks 10 minutes off", plan: plan{clock: map[string]string{"web-02": "600", "db-01": "-600"}, deaf: 2},
-		run: clockCase("", expected{"web-02": {missing}, "db-01": {missing}})},
+		run: clockCase("", expected{"web-02": deaf, "db-01": deaf})},
 	{name: "a master's clock 10 minutes ahead", plan: plan{clock: map[string]string{"m2": "600"}}, run: clockCase("", nil)},
 	{name: "a master's clock 10 minutes behind", plan: plan{clock: map[string]string{"m2": "-600"}},
 		run: clockCase("", expected{"web-01": honest, "web-02": honest, "db-01": honest})},

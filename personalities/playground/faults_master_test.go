@@ -141,6 +141,7 @@ func (w *world) repair() {
 	w.client.set(down, nil)
 	w.client.stall(false)
 	w.settle()
+	w.idle() // so that the next moment is not of an earlier job
 }
 
 // masterCases are those of the issue: before the record, between record and publish, in the

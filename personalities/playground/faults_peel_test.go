@@ -47,6 +47,51 @@ func peelDiesInside(w *world, i int) (v verdict) {
 	return v
 }
 
+// peelDiesAfter kills a peel a while after it has got the command: it has run it or not, and says
+// of what it had begun that it was interrupted.
+func peelDiesAfter(step time.Duration) func(w *world, i int) verdict {
+	return func(w *world, i int) (v verdict) {
+		d := onPeel(down, "zester.cmd.*", 1)(w, i)
+		j := w.submit(long, 20*time.Millisecond)
+		right := expected{}
+		if p := w.caught(d, j, &v); p != nil {
+			d.opens()
+			spin(time.Duration(i) * step)
+			p.kill()
+			p.restart()
+			right[p.name] = []outcome{ok, failed}
+		}
+		v.add(w.judge(j, right))
+		w.repair()
+		return v
+	}
+}
+
+// powerCut kills everything but the client at some moment of a job, and starts it again.
+func powerCut(w *world, i int) (v verdict) {
+	d := everywhere(w, i)
+	j := w.submit(long, 300*time.Millisecond)
+	w.caught(d, j, &v)
+	right := expected{}
+	for _, p := range append(append(w.peels(), w.master...), w.nats...) {
+		p.kill()
+	}
+	d.opens()
+	for _, p := range w.peels() {
+		p.restart()
+		// A master that is back before the peels are finds them not connected, and says so.
+		right[p.name] = []outcome{ok, failed, missing}
+	}
+	w.nats[0].restart()
+	w.reachable(w.addrs[0])
+	for _, m := range w.master {
+		m.restart()
+	}
+	v.add(w.judge(j, right))
+	w.repair()
+	return v
+}
+
 // peelCutOff cuts a peel off for ten seconds at a moment of a job that lasts longer.
 func peelCutOff(at moment) func(w *world, i int) verdict {
 	return func(w *world, i int) (v verdict) {

@@ -126,6 +126,8 @@ func (o *output) String() string {
 type client struct {
 	cmd      *exec.Cmd
 	out, err *output
+	begun    time.Time
+	took     time.Duration // once it is done
 	done     chan struct{}
 }
 
@@ -139,9 +141,11 @@ func (w *world) start(args ...string) *client {
 	c.cmd = exec.Command(bin, all...)
 	c.cmd.Dir, c.cmd.Env = w.dir, env
 	c.cmd.Stdout, c.cmd.Stderr = c.out, c.err
+	c.begun = time.Now()
 	w.must(c.cmd.Start())
 	go func() {
 		_ = c.cmd.Wait() // the exit code is read from the state
+		c.took = time.Since(c.begun)
 		close(c.done)
 	}()
 	return c
@@ -161,6 +165,8 @@ func (c *client) wait() int {
 type job struct {
 	*client
 	tag  string
+	id   string // where the client does not tell
+	size int    // of the value that is right; 0: any
 	exit int
 	said map[string][]answer
 	runs map[string]int // by peel, when it was judged
@@ -172,6 +178,7 @@ type answer struct {
 	JID     string `json:"jid"` // none: the peel is reported as missing
 	Success bool   `json:"success"`
 	Error   string `json:"error"`
+	Value   any    `json:"value"`
 }
 
 // outcome of a job on one peel, as the client tells it.
@@ -194,16 +201,32 @@ func (a answer) outcome() outcome {
 }
 
 // submit starts a job on all peels that takes a while.
-func (w *world) submit(timeout, takes time.Duration, more ...string) *job {
+func (w *world) submit(timeout, takes time.Duration, flags ...string) *job {
+	j := w.newJob()
+	args := append([]string{"--format=json", "--verbose", "--timeout=" + timeout.String()}, flags...)
+	j.client = w.start(append(args, "*", "cmd.run", w.line(j, takes))...)
+	return j
+}
+
+// submitLarge starts a job whose value has size bytes.
+func (w *world) submitLarge(size int) *job {
+	j := w.newJob()
+	j.size = size
+	line := fmt.Sprintf("%s; head -c %d /dev/zero | tr '\\0' x", w.line(j, 0), size)
+	j.client = w.start("--format=json", "--verbose", "--timeout="+long.String(), "*", "cmd.run", line)
+	return j
+}
+
+func (w *world) newJob() *job {
 	j := &job{tag: fmt.Sprintf("job%d", len(w.jobs)+1)}
 	w.jobs = append(w.jobs, j)
-	line := fmt.Sprintf(`echo "$FAULT_PEEL %s start" >> %s; sleep %.3f; echo "$FAULT_PEEL %s end" >> %s`,
-		j.tag, w.runsFile(), takes.Seconds(), j.tag, w.runsFile())
-	for _, m := range more {
-		line += "; " + m
-	}
-	j.client = w.start("--format=json", "--verbose", "--timeout="+timeout.String(), "*", "cmd.run", line)
 	return j
+}
+
+// line is a command that notes its start and its end.
+func (w *world) line(j *job, takes time.Duration) string {
+	return fmt.Sprintf(`echo "$FAULT_PEEL %s start" >> %s; sleep %.3f; echo "$FAULT_PEEL %s end" >> %s`,
+		j.tag, w.runsFile(), takes.Seconds(), j.tag, w.runsFile())
 }
 
 // finish waits for the client and reads what it said.
@@ -221,6 +244,9 @@ var jobLine = regexp.MustCompile(`(?m)^job (\S+)$`)
 
 // jid is the job's id once the client knows that it is queued.
 func (j *job) jid() string {
+	if j.id != "" {
+		return j.id
+	}
 	if m := jobLine.FindStringSubmatch(j.err.String()); m != nil {
 		return m[1]
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 // and lied to, with the same three questions after each run. Was anything lost: does each target
 // have exactly one return, or is it reported as missing where that is the truth? Was anything
 // doubled: did a command run twice on a peel? Is the client's exit code right?
+//
+// The times in the table are of the client, from its start to its end.
 //
 // FAULT_RUNS is how often each case runs, 20 if unset; FAULT_CASE runs only the cases whose name
 // contains it.
@@ -63,6 +66,7 @@ type testCase struct {
 // play does this world's share of a case's runs.
 func play(t *testing.T, c testCase, bin binaries, sum *tally, k, worlds, n int) {
 	w := newWorld(t, bin, c.plan)
+	w.idle()
 	for i := k; i < n; i += worlds {
 		begun := time.Now()
 		v := c.run(w, i)
@@ -141,6 +145,7 @@ type tally struct {
 	name                       string
 	mu                         sync.Mutex
 	runs, lost, doubled, wrong int
+	took                       []time.Duration
 }
 
 func (m *matrix) add(name string) *tally {
@@ -152,6 +157,7 @@ func (m *matrix) add(name string) *tally {
 func (s *tally) run(v verdict) {
 	s.mu.Lock()
 	s.runs++
+	s.took = append(s.took, v.took)
 	s.mu.Unlock()
 	s.count(v)
 }
@@ -166,9 +172,14 @@ func (s *tally) count(v verdict) {
 
 func (m *matrix) print(t *testing.T, n int) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-46s %5s %5s %8s %11s\n", "case", "runs", "lost", "doubled", "wrong exit")
+	fmt.Fprintf(&b, "%-46s %5s %5s %8s %11s %8s %8s\n", "case", "runs", "lost", "doubled", "wrong exit", "median", "longest")
 	for _, s := range m.tallies {
-		fmt.Fprintf(&b, "%-46s %5d %5d %8d %11d\n", s.name, s.runs, s.lost, s.doubled, s.wrong)
+		slices.Sort(s.took)
+		median, longest := time.Duration(0), time.Duration(0)
+		if n := len(s.took); n > 0 {
+			median, longest = s.took[n/2], s.took[n-1]
+		}
+		fmt.Fprintf(&b, "%-46s %5d %5d %8d %11d %7.1fs %7.1fs\n", s.name, s.runs, s.lost, s.doubled, s.wrong, median.Seconds(), longest.Seconds())
 		if s.runs != n {
 			t.Errorf("%s: %d runs instead of %d", s.name, s.runs, n)
 		}

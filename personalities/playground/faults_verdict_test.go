@@ -3,16 +3,19 @@
 package playground_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/jobs"
 )
 
 // verdict is what one run came to.
 type verdict struct {
 	lost, doubled, wrong int // targets, commands, exit codes
+	took                 time.Duration
 	notes                []string
 }
 
@@ -28,6 +31,7 @@ func (v *verdict) add(other verdict) {
 	v.lost += other.lost
 	v.doubled += other.doubled
 	v.wrong += other.wrong
+	v.took = max(v.took, other.took)
 	v.notes = append(v.notes, other.notes...)
 }
 
@@ -40,7 +44,7 @@ const settling = 20 * time.Second
 // judge waits for a job's client and asks the three questions.
 func (w *world) judge(j *job, want expected) verdict {
 	j.finish()
-	var v verdict
+	v := verdict{took: j.took}
 	stored, err := w.stored(j)
 	if err != nil {
 		v.losing("the stream of returns cannot be read: %v", err)
@@ -55,7 +59,7 @@ func (w *world) judge(j *job, want expected) verdict {
 		v.notes = append(v.notes, fmt.Sprintf("wrong exit: %d, want %d for %s", j.exit, code, j.told()))
 	}
 	if len(v.notes) > 0 {
-		v.notes = append(v.notes, fmt.Sprintf("%s %s: client printed\n%s%s", j.tag, j.jid(), j.out, j.err))
+		v.notes = append(v.notes, fmt.Sprintf("%s %s: client printed\n%.2000s%s", j.tag, j.jid(), j.out, j.err))
 	}
 	return v
 }
@@ -95,6 +99,10 @@ func (w *world) judgePeel(v *verdict, j *job, id string, want []outcome, runs in
 	switch told := a.outcome(); {
 	case !slices.Contains(want, told):
 		v.losing("%s is told to be %s, want %v: %s", id, told, want, a.Error)
+	case told == ok && j.size > 0 && len(fmt.Sprint(a.Value)) != j.size:
+		v.losing("%s returns a value of %d bytes instead of %d", id, len(fmt.Sprint(a.Value)), j.size)
+	case told == missing && a.Error == "not connected" && runs > 0:
+		v.losing("%s is told to be not connected, and ran", id)
 	case told == ok && runs == 0:
 		v.losing("%s is told to have succeeded and never ran", id)
 	case told != missing && !isStored:
@@ -155,4 +163,29 @@ func (w *world) recount(sum *tally) {
 			sum.count(v)
 		}
 	}
+	w.concluded()
+}
+
+// concluded waits until the masters are done with all jobs: nothing is left in their queue, and
+// no record is open.
+func (w *world) concluded() {
+	w.idle()
+	for _, j := range w.jobs {
+		if j.jid() == "" {
+			continue // it was refused, which its run was judged for
+		}
+		if r, _, err := jobs.LoadRecord(w.t.Context(), w.core, j.jid()); err != nil || r.State == jobs.StateOpen {
+			w.t.Errorf("%s %s is not closed: %v", j.tag, j.jid(), err)
+		}
+	}
+}
+
+// idle waits until nothing is left in the masters' queue.
+func (w *world) idle() {
+	w.until(time.Minute, "the masters to be done with all jobs", func() bool {
+		ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+		defer cancel()
+		left, err := w.core.StreamSubjects(ctx, bus.StreamSubmissions, bus.AllSubmissions)
+		return err == nil && len(left) == 0
+	})
 }
