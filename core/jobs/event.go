@@ -53,6 +53,7 @@ type Summary struct {
 	Queued    bool     // no master has taken it
 	Refused   string   // why it was refused
 	Cancelled string   // by whom it was cancelled
+	Stopped   string   // why its later batches were not released
 	Err       error    // the bus failed, or the follower's context ended
 }
 

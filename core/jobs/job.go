@@ -311,6 +311,7 @@ func (j *Job) readRecord(ctx context.Context) error {
 		held := Held{record.Paused, false}
 		if record.Stopped != "" {
 			held = Held{record.Stopped, true}
+			j.summary.Stopped = record.Stopped
 		}
 		if held != j.held && held.Why != "" {
 			j.emit(held)

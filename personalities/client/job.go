@@ -179,6 +179,9 @@ func (s *session) conclude(sum *jobs.Summary, late string) error {
 	}
 	for _, peel := range sum.Silent {
 		text := late
+		if sum.Stopped != "" && !peel.Acked {
+			text = "not released, or " + late
+		}
 		if peel.Acked {
 			text += "; it has the job and may still be at it"
 		}

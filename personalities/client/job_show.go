@@ -84,7 +84,7 @@ func (s *session) jobHead(r *jobs.Record, sum *jobs.Summary) {
 	}
 	field("submitted", stamp(r.Created)+" by "+r.Operator)
 	if r.Closed.IsZero() {
-		field("waits till", stamp(r.Deadline))
+		field("open till", stamp(r.Deadline))
 	} else {
 		field("closed", stamp(r.Closed))
 	}
