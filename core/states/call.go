@@ -77,14 +77,15 @@ func exitText(code int, err error) string {
 	return fmt.Sprintf("exit code %d", code)
 }
 
-// once applies the function, and its Watch if that found nothing to change while a watched state had changed.
+// once applies the function, and its Watch if that changed nothing while a watched state had changed: also where it
+// failed, for what failed with the old configuration may do with the new one.
 func (r *run) once(ctx context.Context, c *chunk, watched map[string]any, test bool) result {
 	if lock := r.locks[c.fn.Mutex]; lock != nil {
 		lock.Lock()
 		defer lock.Unlock()
 	}
 	res := r.apply(ctx, c, c.fn.Apply, nil, test)
-	if len(watched) == 0 || c.fn.Watch == nil || res.Outcome == Failed || res.changed() || res.skipWatch {
+	if len(watched) == 0 || c.fn.Watch == nil || res.changed() || res.skipWatch || ctx.Err() != nil {
 		return res
 	}
 	return r.apply(ctx, c, c.fn.Watch, watched, test)

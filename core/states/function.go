@@ -22,7 +22,7 @@ type Function struct {
 	// Apply reads the host, compares, and unless call.Test applies what differs. An error is a failed state whose
 	// comment is the error's text; changes made before it are returned in the Result beside the error.
 	Apply func(ctx context.Context, call *Call) (Result, error)
-	// Watch runs after an Apply without changes when a watched state has changed, and for listen. Without it,
+	// Watch runs after an Apply without changes, failed or not, when a watched state has changed, and for listen. Without it,
 	// watch is require.
 	Watch func(ctx context.Context, call *Call) (Result, error)
 	// Mutex names the global lock this function takes: functions of one family never run side by side.

@@ -307,7 +307,7 @@ func (g *graph) salt(i int, settle func(int) *saltResult) *saltResult {
 	}
 	switch g.outcome[i] {
 	case "fail":
-		return &saltResult{ran: true}
+		return &saltResult{ok: all["change"], ran: true, changes: all["change"]}
 	case "change":
 		return &saltResult{ok: true, ran: true, changes: true}
 	}
