@@ -227,12 +227,7 @@ func (r *run) listeners(ctx context.Context) []StateResult {
 			continue
 		}
 		started := time.Now()
-		var res result
-		if ctx.Err() != nil {
-			res = blocked("not run: the run was cancelled")
-		} else {
-			res = r.apply(ctx, c, c.fn.Watch, watched, r.opts.Test)
-		}
+		res := r.listener(ctx, c, watched)
 		res.Started, res.Duration = started, time.Since(started)
 		res.ID, res.SLS, res.Function, res.Name = "listener_"+c.id, c.pos.file.sls, c.fn.Name, c.name
 		res.Run = len(r.chunks) + len(out) + 1
@@ -242,6 +237,19 @@ func (r *run) listeners(ctx context.Context) []StateResult {
 		out = append(out, res.StateResult)
 	}
 	return out
+}
+
+// listener reacts for one state. Its conditions are looked at anew: much has changed since.
+func (r *run) listener(ctx context.Context, c *chunk, watched map[string]any) result {
+	if ctx.Err() != nil {
+		return blocked("not run: the run was cancelled")
+	}
+	if c.control != nil {
+		if res, skip := r.conditions(ctx, c); skip {
+			return res
+		}
+	}
+	return r.apply(ctx, c, c.fn.Watch, watched, r.opts.Test)
 }
 
 func (res *result) changed() bool { return len(res.Changes) > 0 || res.Outcome == WouldChange }
