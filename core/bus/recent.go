@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -34,19 +35,33 @@ func (c *Conn) EntriesFrom(ctx context.Context, bucket, pattern string, from uin
 	return nil
 }
 
-// StreamLast calls each for the last message of each of these subjects, in stream order; those
-// that have none are left out. CORE only.
+// StreamLast calls each for the last message of each of these subjects; those that have none are
+// left out, after a moment: any copy in a cluster answers, and one may lag behind. CORE only.
 func (c *Conn) StreamLast(ctx context.Context, stream string, subjects []string, each func(subject string, data []byte) error) error {
 	for part := range slices.Chunk(subjects, maxLast) {
-		err := c.directBatch(ctx, "$JS.API.DIRECT.GET."+stream, batch{MultiLast: part}, func(m *nats.Msg) error {
-			return each(origin(m, originSubject), m.Data)
-		})
-		if err != nil {
-			return fmt.Errorf("stream %s: %w", stream, err)
+		missing := slices.Clone(part)
+		for try := 1; ; try++ {
+			err := c.directBatch(ctx, "$JS.API.DIRECT.GET."+stream, batch{MultiLast: slices.Clone(missing)}, func(m *nats.Msg) error {
+				subject := origin(m, originSubject)
+				missing = slices.DeleteFunc(missing, func(s string) bool { return s == subject })
+				return each(subject, m.Data)
+			})
+			if err != nil {
+				return fmt.Errorf("stream %s: %w", stream, err)
+			}
+			if len(missing) == 0 || try == lagTries || !sleep(ctx, lagPause) {
+				break
+			}
 		}
 	}
 	return nil
 }
+
+// A copy that lags is given that long, lagTries times.
+const (
+	lagTries = 8
+	lagPause = 200 * time.Millisecond
+)
 
 // maxLast is how many whole messages one request asks for: together less than what the server
 // puts into one answer.
