@@ -24,6 +24,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import random
 import re
 import shlex
 import shutil
@@ -81,7 +82,7 @@ def salt_lines(salt, top, root, words):
     try:
         value = json.loads(run.stdout)["local"]
     except (ValueError, KeyError):
-        return [f"refused"], run.stdout + run.stderr
+        return ["refused"], run.stdout + run.stderr
     if not isinstance(value, dict) or any(not isinstance(v, dict) for v in value.values()):
         return ["refused"], json.dumps(value)
     out = []
@@ -168,11 +169,59 @@ def one(path, side, binary):
         return text.replace(str(root), "$ROOT"), "\n".join(raw)
 
 
+def random_tree(seed):
+    """A tree of 40 states with requisites of every kind but prereq, pointing anywhere and without cycles."""
+    rand, count = random.Random(seed), 40
+    functions = ["succeed_without_changes", "succeed_with_changes"] * 3 + ["succeed_without_changes", "succeed_with_changes",
+                 "fail_without_changes", "fail_with_changes"]
+    kinds = ["require", "watch", "onchanges", "listen", "require_any", "watch_any", "onchanges_any", "onfail", "onfail_any", "onfail_all"]
+    rank = list(range(count))
+    rand.shuffle(rank)
+    wants = [{} for _ in rank]
+    for i in range(count):
+        below = [j for j in range(count) if rank[j] < rank[i]]
+        if not below or rand.random() < 0.4:
+            continue
+        kind, targets = rand.choice(kinds), rand.sample(below, min(len(below), rand.randint(1, 3)))
+        if kind in kinds[:4] and rand.random() < 0.3:
+            for j in targets:
+                wants[j].setdefault(kind + "_in", []).append(i)
+        else:
+            wants[i].setdefault(kind, []).extend(targets)
+    text = ""
+    for i in range(count):
+        text += f"s{i}:\n  test.{rand.choice(functions)}:\n    - text: x\n"
+        if rand.random() < 0.1:
+            text += "    - unless: 'true'\n"
+        for kind, targets in wants[i].items():
+            text += f"    - {kind}:\n" + "".join(f"      - test: s{j}\n" for j in targets)
+    return text
+
+
+def compare_random(salt, zester, count):
+    """Compare the results of random trees, whatever the order of execution."""
+    differ = states = 0
+    for seed in range(count):
+        with tempfile.TemporaryDirectory() as tmp:
+            top = pathlib.Path(tmp)
+            (top / "tree").mkdir()
+            (top / "tree" / "main.sls").write_text(random_tree(seed))
+            want = sorted(salt_lines(salt, top, top, ["state.apply", "main"])[0])
+            got = sorted(zester_lines(zester, top, top, ["state.apply", "main"])[0])
+        states += len(want)
+        if want != got:
+            differ += 1
+            print(f"=== seed {seed}", *("salt:   " + l for l in want if l not in got), *("zester: " + l for l in got if l not in want), sep="\n")
+    print(f"{count} random trees, {states} results: {differ} trees different")
+    sys.exit(1 if differ else 0)
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--salt", help="salt-call; without it zester is compared with what is written down")
     args.add_argument("--zester", default=str(HERE.parents[3] / "bin" / "zester"))
     args.add_argument("--update", action="store_true", help="write the salt sections")
+    args.add_argument("--random", type=int, metavar="N", help="compare N random trees instead of the cases")
     args.add_argument("--jobs", type=int, default=2)
     args.add_argument("-v", action="store_true", help="print the whole answers where they are not the same")
     args.add_argument("cases", nargs="*")
@@ -181,6 +230,8 @@ def main():
     paths = [HERE / (c if c.endswith(".txtar") else c + ".txtar") for c in args.cases] or sorted(HERE.glob("*.txtar"))
     if args.salt and not shutil.which(args.salt):
         sys.exit(f"there is no {args.salt}")
+    if args.random:
+        compare_random(args.salt, args.zester, args.random)
 
     def work(path):
         comment, files = parse(path.read_text())
