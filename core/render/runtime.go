@@ -60,6 +60,11 @@ func (c *scopeCtx) set(name string, v any) {
 	c.vars[name] = v
 }
 
+// everywhere are the variables that Salt makes globals: templates imported without context see them too.
+var everywhere = map[string]bool{
+	"salt": true, "grains": true, "pillar": true, "facts": true, "settings": true, "basket": true, "opts": true, "env": true, "saltenv": true,
+}
+
 // lookup finds a name in the context, or missing.
 func (c *scopeCtx) lookup(r *run, name string) any {
 	if v, ok := c.vars[name]; ok {
@@ -68,7 +73,7 @@ func (c *scopeCtx) lookup(r *run, name string) any {
 	if v, ok := c.given[name]; ok {
 		return v
 	}
-	if c.base {
+	if c.base || everywhere[name] {
 		if v, ok := r.variable(name); ok {
 			return v
 		}
