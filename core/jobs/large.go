@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
@@ -117,7 +118,7 @@ func (l *large) tidy(keep func(jid string) bool) {
 
 // send brings the parts of a value into the stream. The return is to follow when all are there.
 func (l *large) send(ctx context.Context, conn *bus.Conn, jid, peel string) error {
-	data, err := os.ReadFile(filepath.Join(l.dir, jid))
+	data, kept, err := l.read(jid)
 	if err != nil {
 		return &lostValue{err}
 	}
@@ -126,13 +127,30 @@ func (l *large) send(ctx context.Context, conn *bus.Conn, jid, peel string) erro
 		err := storePart(ctx, conn, bus.Part(jid, peel, strconv.Itoa(n)), part)
 		switch {
 		case err == nil || errors.Is(err, bus.ErrStored): // by an attempt that did not come to its end
-		case errors.Is(err, bus.ErrPermission) || errors.Is(err, bus.ErrNoResponders) || errors.Is(err, bus.ErrTooLarge) || errors.Is(err, bus.ErrFull):
+		case errors.Is(err, bus.ErrPermission) || errors.Is(err, bus.ErrTooLarge):
+			return &lostValue{err}
+		case kept > streamPatience && (errors.Is(err, bus.ErrNoResponders) || errors.Is(err, bus.ErrFull)):
 			return &lostValue{err}
 		default:
 			return err
 		}
 	}
 	return nil
+}
+
+// streamPatience is how long a value waits for a stream that is full or has no leader: the one
+// may be an election, the other an attack that masters clear up.
+const streamPatience = 2 * time.Minute
+
+// read gives a value and how long it has been kept.
+func (l *large) read(jid string) (data []byte, kept time.Duration, err error) {
+	path := filepath.Join(l.dir, jid)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	data, err = os.ReadFile(path)
+	return data, time.Since(info.ModTime()), err
 }
 
 func storePart(ctx context.Context, conn *bus.Conn, subject string, part []byte) error {
