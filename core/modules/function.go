@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -195,6 +196,9 @@ func (f *Function) Bind(args []any, kwargs map[string]any) (Args, error) {
 }
 
 func (f *Function) set(bound Args, param *Param, value any) error {
+	if b, ok := value.(bool); ok && param.Kind == states.Text { // cmd.run true: the command line read a boolean
+		value = strconv.FormatBool(b)
+	}
 	converted, err := param.Convert(value)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Name, err)
