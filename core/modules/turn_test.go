@@ -29,7 +29,7 @@ func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
 const slowTree = `hold:
   cmd.run:
-    - name: touch {{ facts.root }}/holding; while ! test -e {{ facts.root }}/release; do sleep 0.01; done
+    - name: touch {{ facts.root }}/holding; while test -e {{ facts.root }}/holding && ! test -e {{ facts.root }}/release; do sleep 0.01; done
 `
 
 // TestOneRunAtATime: runs that change the host queue in the order of arrival, or are refused; those that read do not wait.
