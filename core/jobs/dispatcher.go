@@ -77,11 +77,12 @@ type dispatching struct {
 }
 
 type liveJob struct {
+	inHand sync.Mutex // of the handler that has it
 	record *Record
 	rev    uint64
 	acked  map[string]bool // guarded by dispatching.mu
 	sent   time.Time       // when its commands first went out from here; guarded too
-	// verdicts of returns of a job in batches: whether they failed. One handler at a time has the job.
+	// verdicts of returns of a job in batches: whether they failed. Guarded by inHand.
 	verdicts map[string]bool
 }
 
@@ -216,12 +217,18 @@ func (d *dispatching) step(ctx context.Context, w bus.Work) (next time.Duration,
 		return 0, nil
 	}
 	if job := d.get(req.JID); job != nil && job.record.Operator == operator {
+		if !job.inHand.TryLock() { // a step that takes longer than AckWait, while a cluster elects a leader say
+			return firstLook, nil
+		}
+		defer job.inHand.Unlock()
 		return d.look(ctx, w, job)
 	}
 	job, err := d.openJob(ctx, w, req, operator)
 	if err != nil || job == nil {
 		return 0, err
 	}
+	job.inHand.Lock()
+	defer job.inHand.Unlock()
 	return d.dispatch(ctx, w, job)
 }
 
