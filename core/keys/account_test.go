@@ -81,7 +81,7 @@ func TestLoadAccountErrors(t *testing.T) {
 		{"wrong kind", string(user.Seed()), 0o600, `: a user seed instead of an account seed ("SA..."): it must be the seed of the PEELS account, as made by "zester bootstrap"`},
 		{"damaged", fixedSeed[:40], 0o600, `: not a seed: it must be the seed of the PEELS account, as made by "zester bootstrap"`},
 		{"empty", "", 0o600, `: not a seed: it must be the seed of the PEELS account, as made by "zester bootstrap"`},
-		{"readable", fixedSeed, 0o640, `: mode 0640 lets others read the secret in it: chmod 600 it`},
+		{"readable", fixedSeed, 0o604, `: mode 0604 lets others read the secret in it: chmod 600 it`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := write(t, "account.seed", tt.content, tt.mode)

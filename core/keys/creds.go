@@ -24,7 +24,8 @@ type Creds struct {
 	Seed []byte
 }
 
-// ReadCreds reads a creds file, which must be readable by its owner only.
+// ReadCreds reads a creds file, which must be readable by its owner only, or be root's and readable
+// by one group.
 func ReadCreds(path string) (Creds, error) {
 	data, err := readSecret(path, `"zester bootstrap" makes a master's and an operator's, enrollment a peel's`)
 	if err != nil {
@@ -153,7 +154,7 @@ func (f *CredsFile) Fill(o *bus.Options) {
 	o.Sign = func(nonce []byte) ([]byte, error) { return f.Creds().Sign(nonce) }
 }
 
-// readSecret reads a file that only its owner may read. origin says where one comes from.
+// readSecret reads a file that nobody else may read. origin says where one comes from.
 func readSecret(path, origin string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe in its place must not hold it up
 	if errors.Is(err, fs.ErrNotExist) {
@@ -169,10 +170,21 @@ func readSecret(path, origin string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: not a file", path)
-	case info.Mode().Perm()&0o077 != 0:
+	case !private(info):
 		return nil, fmt.Errorf("%s: mode %04o lets others read the secret in it: chmod 600 it", path, info.Mode().Perm())
 	}
 	return io.ReadAll(io.LimitReader(file, maxSecret))
+}
+
+// private says whether a secret is its reader's alone. What root owns may be read by a group: that
+// is how root gives it to a service, by hand (root:zester 0640), as a systemd credential, whose
+// access list shows as the group's bits, or as a Kubernetes secret with an fsGroup.
+func private(info fs.FileInfo) bool {
+	others := fs.FileMode(0o077)
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid == 0 {
+		others &^= 0o040
+	}
+	return info.Mode().Perm()&others == 0
 }
 
 // maxSecret is far more than a creds file has.

@@ -78,7 +78,7 @@ func TestReadCredsErrors(t *testing.T) {
 		mode          fs.FileMode
 		want          string
 	}{
-		{"readable by the group", encode(one), 0o640, ": mode 0640 lets others read the secret in it: chmod 600 it"},
+		{"writable by the group", encode(one), 0o620, ": mode 0620 lets others read the secret in it: chmod 600 it"},
 		{"readable by all", encode(one), 0o604, ": mode 0604 lets others read the secret in it: chmod 600 it"},
 		{"empty", "", 0o600, ": not a creds file: it needs a NATS user JWT and the user's seed"},
 		{"a seed alone", string(one.Seed), 0o600, ": not a creds file: it needs a NATS user JWT and the user's seed"},
@@ -91,6 +91,10 @@ func TestReadCredsErrors(t *testing.T) {
 				t.Errorf("got %v\nwant %s%s", err, path, tt.want)
 			}
 		})
+	}
+	path := write(t, "group.creds", encode(one), 0o640)
+	if _, err := keys.ReadCreds(path); (err == nil) != (os.Geteuid() == 0) {
+		t.Errorf("a group reads what is ours: root's is given to it, nobody else's: %v", err)
 	}
 	_, err := keys.ReadCreds("/nowhere/master.creds")
 	want := `/nowhere/master.creds: file does not exist: "zester bootstrap" makes a master's and an operator's, enrollment a peel's`
