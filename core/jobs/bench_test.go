@@ -75,7 +75,7 @@ func median(d []time.Duration) time.Duration {
 }
 
 func ask(b *testing.B, c *jobs.Client, function string, peels int) {
-	j, err := c.Submit(b.Context(), jobs.Request{Target: "*", Function: function, Timeout: 20 * time.Second})
+	j, err := c.Submit(b.Context(), jobs.Request{Target: "*", Function: function, Timeout: patience})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func newScatter(b *testing.B, f *fleet, n int) *scatter {
 			b.Fatal(err)
 		}
 		all.Go(func() {
-			ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(b.Context(), patience)
 			defer cancel()
 			if err := c.Flush(ctx); err != nil {
 				b.Error(err)

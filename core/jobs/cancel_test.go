@@ -75,7 +75,7 @@ func TestCancelComesFirst(t *testing.T) {
 	p := f.peel(t, "web-01")
 	cmd := command("write.file")
 	cancel := cmd
-	cancel.Kind, cancel.Operator, cancel.Expires = keys.Cancel, "bob", cmd.Issued.Add(time.Second)
+	cancel.Kind, cancel.Operator, cancel.Expires = keys.Cancel, "bob", cmd.Issued.Add(patience/2)
 	cancel.Until = cmd.Expires
 	f.send(t, "web-01", sign(t, f.Account, cancel, "web-01"))
 	if r := f.await(t, cmd.JID); r.Error != "not started: cancelled by bob" || r.Function != "write.file" || r.Reason != jobs.ReasonCancelled {

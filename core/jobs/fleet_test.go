@@ -18,6 +18,9 @@ import (
 	"github.com/ptorbus/zester/core/target"
 )
 
+// patience is how long a test waits for what must come. Nothing is measured by it: a busy machine may need it all.
+const patience = time.Minute
+
 // fleet is a server with masters and peels.
 type fleet struct {
 	*server.TestServer
@@ -103,7 +106,7 @@ func contains(list []string, s string) bool {
 
 // master starts a dispatcher and returns what stops it.
 func (f *fleet) master(t testing.TB, ids []string, change ...func(*jobs.Dispatcher)) (stop func()) {
-	d := jobs.Dispatcher{Conn: f.core, Account: f.Account, Resolver: known(ids), Presence: f.presence, Log: f.log, AckWait: time.Second}
+	d := jobs.Dispatcher{Conn: f.core, Account: f.Account, Resolver: known(ids), Presence: f.presence, Log: f.log}
 	for _, c := range change {
 		c(&d)
 	}
@@ -184,7 +187,7 @@ func (p *peel) start(t testing.TB, f *fleet, change ...func(*jobs.Runner)) {
 	p.stop = start(t, r.Run)
 	<-ready
 	until(t, func() bool { return f.presence.Connected(p.id) })
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if err := p.conn.Flush(ctx); err != nil {
 		t.Fatal(err)
@@ -201,12 +204,24 @@ func (f *fleet) peels(t testing.TB, ids ...string) map[string]*peel {
 
 func until(t testing.TB, cond func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !cond() {
 		if time.Now().After(deadline) {
-			t.Fatal("waited in vain for 15 s")
+			t.Fatalf("waited in vain for %s", patience)
 		}
 		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// inTime tries something whose outcome hangs on a job's time being long enough for what happens and not a moment
+// longer: with the time given, and as long as done is false, which says that the machine was too slow, with more.
+func inTime(t testing.TB, short time.Duration, try func(timeout time.Duration) (done bool)) {
+	t.Helper()
+	for timeout := short; !try(timeout); timeout *= 3 {
+		if timeout > patience {
+			t.Fatalf("not done in %s", timeout)
+		}
+		t.Logf("not done in %s: trying with more", timeout)
 	}
 }
 
@@ -218,7 +233,7 @@ func (f *fleet) client(t testing.TB) *jobs.Client {
 func run(t testing.TB, c *jobs.Client, r jobs.Request) (*jobs.Summary, map[string]jobs.Return) {
 	t.Helper()
 	if r.Timeout == 0 {
-		r.Timeout = 10 * time.Second
+		r.Timeout = patience
 	}
 	j, err := c.Submit(t.Context(), r)
 	if err != nil {

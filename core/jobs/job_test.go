@@ -73,12 +73,6 @@ func TestJob(t *testing.T) {
 				}
 			}},
 		{request: jobs.Request{Target: "old-01", Function: "test.ping"}, exit: jobs.ExitSilent},
-		{request: jobs.Request{Target: "web-01", Function: "test.wait", Timeout: 300 * time.Millisecond}, exit: jobs.ExitFailed, returned: 1,
-			check: func(t *testing.T, s *jobs.Summary, r map[string]jobs.Return) {
-				if got := r["web-01"]; got.Reason != jobs.ReasonTimeout || got.Error != "stopped when the job's time was up: context deadline exceeded" {
-					t.Errorf("return: %+v", got)
-				}
-			}},
 	}
 	for _, test := range tests {
 		t.Run(test.request.Target+" "+test.request.Function, func(t *testing.T) {
@@ -91,6 +85,27 @@ func TestJob(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What runs when the job's time is up is stopped, and the return says so.
+func TestTimeUp(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.peel(t, "web-01")
+	f.master(t, []string{"web-01"})
+	c := f.client(t)
+	inTime(t, 300*time.Millisecond, func(timeout time.Duration) bool {
+		s, returns := run(t, c, jobs.Request{Target: "web-01", Function: "test.wait", Timeout: timeout})
+		r := returns["web-01"]
+		if s.Returned != 1 || r.Started.IsZero() {
+			t.Logf("%+v, %+v", s, r)
+			return false
+		}
+		if s.ExitCode() != jobs.ExitFailed || s.Err != nil || r.Reason != jobs.ReasonTimeout || r.Error != "stopped when the job's time was up: context deadline exceeded" {
+			t.Errorf("%+v, return %+v", s, r)
+		}
+		return true
+	})
 }
 
 func TestRefused(t *testing.T) {

@@ -26,7 +26,7 @@ func TestLargeReturnIsKept(t *testing.T) {
 		return value, 0, nil
 	}
 	f.master(t, []string{"web-01"})
-	job := submit(t, f.client(t), jobs.Request{Target: "*", Function: "write.hook", Timeout: 30 * time.Second})
+	job := submit(t, f.client(t), jobs.Request{Target: "*", Function: "write.hook", Timeout: 2 * patience})
 	file := filepath.Join(p.dir, "jobs", "large", job.ID)
 	until(t, func() bool { _, err := os.Stat(file); return err == nil })
 	p.stop()

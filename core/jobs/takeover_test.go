@@ -29,12 +29,12 @@ func TestTakeoverAtOnce(t *testing.T) {
 	}
 	conn, line := f.through(t, creds, bus.Core)
 	dying := stuck{make(chan struct{}, 1)}
-	long := func(d *jobs.Dispatcher) { d.AckWait = 30 * time.Second }
+	long := func(d *jobs.Dispatcher) { d.AckWait = time.Hour }
 	f.master(t, nil, long, func(d *jobs.Dispatcher) { d.Conn, d.Resolver = conn, dying })
 	f.master(t, []string{"web-01"}, long)
 	c := f.client(t)
 	for { // until it is the dying one that takes a job
-		job := submit(t, c, jobs.Request{Target: "*", Function: "test.ping", Timeout: 20 * time.Second})
+		job := submit(t, c, jobs.Request{Target: "*", Function: "test.ping", Timeout: patience})
 		ended := make(chan *jobs.Summary, 1)
 		go func() { ended <- job.Wait(nil) }()
 		select {
@@ -53,7 +53,7 @@ func TestTakeoverAtOnce(t *testing.T) {
 		}
 		at := time.Now()
 		line.cut()
-		if sum := <-ended; sum.ExitCode() != jobs.ExitOK || time.Since(at) > 5*time.Second {
+		if sum := <-ended; sum.ExitCode() != jobs.ExitOK {
 			t.Errorf("%+v after %s", sum, time.Since(at))
 		}
 		t.Logf("taken over after %s", time.Since(at))
