@@ -181,7 +181,7 @@ func TestOnePackageCommentEach(t *testing.T) {
 }
 
 // layers are the packages of core, low to high: each may import those before it.
-var layers = strings.Fields(`config bus keys target facts basket files render settings states modules jobs enrollment
+var layers = strings.Fields(`config document bus keys target facts basket files render settings states modules jobs enrollment
 	events beacons reactor schedule observe server`)
 
 func TestLayers(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -331,7 +332,7 @@ func (s *fileStates) render(ctx context.Context, call *states.Call, name, text s
 // templateValue gives a template its own copy of a value, mappings in their order.
 func templateValue(v any) any {
 	switch v := v.(type) {
-	case *states.Mapping:
+	case *settings.Map:
 		dict := render.NewDict()
 		for key, value := range v.All() {
 			dict.Set(key, templateValue(value))

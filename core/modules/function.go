@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/settings"
@@ -54,26 +53,14 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.Msg }
 
-// Registry holds execution functions by name. It is safe for concurrent use.
-type Registry struct {
-	mu        sync.RWMutex
-	functions map[string]*Function
-}
+// Kind is what a Function is called in errors.
+func (*Function) Kind() string { return "function" }
 
-// Register adds functions; a name that is taken is a mistake of the program and panics.
-func (r *Registry) Register(functions ...*Function) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.functions == nil {
-		r.functions = map[string]*Function{}
-	}
-	for _, f := range functions {
-		if r.functions[f.Name] != nil {
-			panic("modules: " + f.Name + " is registered twice")
-		}
-		r.functions[f.Name] = f
-	}
-}
+// Called is the name.
+func (f *Function) Called() string { return f.Name }
+
+// Registry holds execution functions by name, aliases included. It is safe for concurrent use.
+type Registry struct{ states.Table[*Function] }
 
 // Alias makes the function of name known as alias too.
 func (r *Registry) Alias(alias, name string) {
@@ -84,24 +71,6 @@ func (r *Registry) Alias(alias, name string) {
 	copied := *f
 	copied.Name, copied.alias = alias, name
 	r.Register(&copied)
-}
-
-// Lookup returns the function of that name; the error of an unknown one suggests the nearest.
-func (r *Registry) Lookup(name string) (*Function, error) {
-	r.mu.RLock()
-	f := r.functions[name]
-	r.mu.RUnlock()
-	if f != nil {
-		return f, nil
-	}
-	return nil, fmt.Errorf("unknown function %q%s", name, config.DidYouMean(name, r.Names()))
-}
-
-// Names returns the names of all functions, aliases included, sorted.
-func (r *Registry) Names() []string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return slices.Sorted(maps.Keys(r.functions))
 }
 
 // Call binds the arguments and runs the function. What it returns is plain data.

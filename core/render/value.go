@@ -2,6 +2,8 @@ package render
 
 import (
 	"math/big"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // The values of a template. Scalars are plain Go: nil is None, then bool, int64,
@@ -177,17 +179,10 @@ func typeName(v any) string {
 
 // truth is bool(v).
 func truth(v any) bool {
+	if truth, known := document.Truth(v); known {
+		return truth
+	}
 	switch v := v.(type) {
-	case nil:
-		return false
-	case bool:
-		return v
-	case string:
-		return v != ""
-	case int64:
-		return v != 0
-	case float64:
-		return v != 0
 	case *undefined:
 		v.refuse()
 		return false

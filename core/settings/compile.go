@@ -133,7 +133,7 @@ func (r *run) top(ctx context.Context) (*Map, error) {
 }
 
 // parsedTop reads a top file; equal texts are read once.
-func (t *tree) parsedTop(d *document, groups map[string]string) (*top, error) {
+func (t *tree) parsedTop(d *sheet, groups map[string]string) (*top, error) {
 	t.mu.Lock()
 	parsed := t.tops[d.text]
 	t.mu.Unlock()
@@ -154,7 +154,7 @@ func (t *tree) parsedTop(d *document, groups map[string]string) (*top, error) {
 }
 
 // named merges the files that a name in document d means. origin records how they were reached.
-func (r *run) named(ctx context.Context, d *document, n name, origin func(*reachedBy), defaults map[string]any) (*Map, error) {
+func (r *run) named(ctx context.Context, d *sheet, n name, origin func(*reachedBy), defaults map[string]any) (*Map, error) {
 	if err := checkName(n.text); err != nil {
 		return nil, d.at(n.line, "%w", err)
 	}
@@ -214,7 +214,7 @@ func (r *run) file(ctx context.Context, p string, source []byte, origin func(*re
 		return nil, err
 	}
 	by.file = f
-	d := &document{name: p, rendered: f.rendered}
+	d := &sheet{name: p, rendered: f.rendered}
 	var all merging
 	for _, in := range f.includes {
 		in.text = absolute(p, in.text)

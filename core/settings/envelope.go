@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/document"
 	"github.com/ptorbus/zester/core/keys"
 )
 
@@ -77,8 +78,8 @@ var errPacked = errors.New("the settings are not as a master of this version pac
 
 // pack writes a mapping as the list [true, key, value, key, value...] and a list as [false, element...].
 func pack(v any, depth int) (any, error) {
-	if depth > maxNested {
-		return nil, fmt.Errorf("the settings nest deeper than %d once they are merged", maxNested)
+	if depth > document.MaxNested {
+		return nil, fmt.Errorf("the settings nest deeper than %d once they are merged", document.MaxNested)
 	}
 	var out []any
 	add := func(e any) error {

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ptorbus/zester/core/document"
 	"github.com/ptorbus/zester/core/render"
 )
 
@@ -42,7 +43,7 @@ type include struct {
 
 // parseFile reads a rendered file. source is the file itself: encrypted text is taken only if it stands there, since
 // text that has come in by way of a fact or another file is not what the file's author meant to be decrypted.
-func parseFile(d *document, source []byte, a Account) (*settingsFile, error) {
+func parseFile(d *sheet, source []byte, a Account) (*settingsFile, error) {
 	node, err := d.parse()
 	if err != nil {
 		return nil, err
@@ -54,26 +55,25 @@ func parseFile(d *document, source []byte, a Account) (*settingsFile, error) {
 		return nil, d.at(node.Line, "a settings file is a mapping")
 	}
 	f := &settingsFile{data: NewMap(len(node.Content) / 2), rendered: d.rendered}
-	r := &reader{doc: d}
-	r.decrypt = func(n *yaml.Node) (any, error) {
+	r := d.reader(func(n *yaml.Node) (any, error) {
 		f.secrets = append(f.secrets, secret{squeeze(n.Value), d.at(n.Line, "an !encrypted value")})
 		return decrypt(d, n, source, a)
-	}
-	err = r.pairs(node, 0, func(key string, _, value *yaml.Node) error {
+	})
+	err = r.Pairs(node, func(key string, _, value *yaml.Node) error {
 		if key == "include" {
-			return f.addIncludes(r, resolve(value))
+			return f.addIncludes(d, r, document.Resolve(value))
 		}
-		v, err := r.value(value, 1)
+		v, err := r.Value(value)
 		f.data.Set(key, v)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, d.located(err)
 	}
 	return f, nil
 }
 
-func decrypt(d *document, n *yaml.Node, source []byte, a Account) (any, error) {
+func decrypt(d *sheet, n *yaml.Node, source []byte, a Account) (any, error) {
 	if n.Kind != yaml.ScalarNode {
 		return nil, d.at(n.Line, "!encrypted takes a text, as \"zester settings encrypt\" prints it")
 	}
@@ -97,20 +97,19 @@ func standsIn(source []byte, text string) bool {
 
 func squeeze(s string) string { return strings.Join(strings.Fields(s), "") }
 
-func (f *settingsFile) addIncludes(r *reader, node *yaml.Node) error {
-	d := r.doc
+func (f *settingsFile) addIncludes(d *sheet, r *document.Reader, node *yaml.Node) error {
 	if node.Kind != yaml.SequenceNode {
 		return d.at(node.Line, "include: expected a list of files")
 	}
 	for _, item := range node.Content {
-		item = resolve(item)
+		item = document.Resolve(item)
 		in := include{name: name{text: item.Value, line: item.Line}}
 		if item.Kind == yaml.MappingNode && len(item.Content) == 2 && item.Content[0].Kind == yaml.ScalarNode {
 			in.text = item.Content[0].Value
-			if err := in.options(r, resolve(item.Content[1])); err != nil {
+			if err := in.options(d, r, document.Resolve(item.Content[1])); err != nil {
 				return err
 			}
-		} else if item.Kind != yaml.ScalarNode || isNull(item) {
+		} else if item.Kind != yaml.ScalarNode || document.IsNull(item) {
 			return d.at(item.Line, "include: expected the name of a file")
 		}
 		f.includes = append(f.includes, in)
@@ -118,17 +117,17 @@ func (f *settingsFile) addIncludes(r *reader, node *yaml.Node) error {
 	return nil
 }
 
-func (in *include) options(r *reader, node *yaml.Node) error {
-	if isNull(node) {
+func (in *include) options(d *sheet, r *document.Reader, node *yaml.Node) error {
+	if document.IsNull(node) {
 		return nil
 	}
-	v, err := r.value(node, 2)
+	v, err := r.Value(node)
 	if err != nil {
 		return err
 	}
 	options, ok := v.(*Map)
 	if !ok {
-		return r.doc.at(node.Line, "include %q: expected the options \"defaults\" and \"key\"", in.text)
+		return d.at(node.Line, "include %q: expected the options \"defaults\" and \"key\"", in.text)
 	}
 	for option, v := range options.All() {
 		switch v := v.(type) {
@@ -145,7 +144,7 @@ func (in *include) options(r *reader, node *yaml.Node) error {
 				continue
 			}
 		}
-		return r.doc.at(node.Line, "include %q: %q: expected \"defaults\", a mapping, or \"key\", a text", in.text, option)
+		return d.at(node.Line, "include %q: %q: expected \"defaults\", a mapping, or \"key\", a text", in.text, option)
 	}
 	return nil
 }
@@ -169,20 +168,20 @@ func renderers(source []byte) (template bool, err error) {
 }
 
 // render makes the text of a file for one peel, with one of the tree's engines.
-func (t *tree) render(ctx context.Context, engine *render.Engine, path string, source []byte, vars map[string]any) (*document, error) {
+func (t *tree) render(ctx context.Context, engine *render.Engine, path string, source []byte, vars map[string]any) (*sheet, error) {
 	template, err := renderers(source)
 	if err != nil {
 		return nil, fmt.Errorf("%s:1: %w", path, err)
 	}
 	if !template {
-		return &document{name: path, text: string(source)}, nil
+		return &sheet{name: path, text: string(source)}, nil
 	}
 	text, err := engine.Render(ctx, path, source, vars)
 	if err != nil {
 		return nil, err
 	}
 	same := strings.TrimRight(text, "\n") == strings.TrimRight(string(source), "\n")
-	return &document{name: path, text: text, rendered: !same}, nil
+	return &sheet{name: path, text: text, rendered: !same}, nil
 }
 
 // file renders and reads a file; equal texts are read once.

@@ -14,7 +14,7 @@ func FuzzTop(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		top, err := parseTop(&document{name: "top.zy", text: text}, map[string]string{"g": "a or b"})
+		top, err := parseTop(&sheet{name: "top.zy", text: text}, map[string]string{"g": "a or b"})
 		if err != nil {
 			if top != nil || !strings.HasPrefix(err.Error(), "top.zy:") {
 				t.Fatalf("%v, %v", top, err)
@@ -39,7 +39,7 @@ func FuzzFile(f *testing.F) {
 	}
 	account := newAccount(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		file, err := parseFile(&document{name: "a.zy", text: text}, []byte(text), account)
+		file, err := parseFile(&sheet{name: "a.zy", text: text}, []byte(text), account)
 		if err != nil {
 			if file != nil || !strings.HasPrefix(err.Error(), "a.zy:") {
 				t.Fatalf("%v, %v", file, err)

@@ -1,9 +1,6 @@
 package settings
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // Merge returns base overlaid with over: mappings are merged at every depth, anything else, lists among it, is replaced. The
 // keys of base come first and keep their places, those that only over has follow. Neither argument is changed; the result
@@ -29,11 +26,12 @@ func (m *merging) add(over *Map) {
 		return
 	}
 	if !m.own {
-		m.data, m.own = &Map{keys: slices.Clip(m.data.keys), values: maps.Clone(m.data.values)}, true
+		m.data, m.own = m.data.Clone(), true
 	}
 	for k, v := range over.All() {
 		if b, isMap := v.(*Map); isMap {
-			if a, both := m.data.values[k].(*Map); both {
+			below, _ := m.data.Get(k)
+			if a, both := below.(*Map); both {
 				v = Merge(a, b)
 			}
 		}

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/document"
 	"github.com/ptorbus/zester/core/render"
 )
 
@@ -33,7 +35,7 @@ func TestOrder(t *testing.T) {
 		"of a template":    {map[string]string{"top.zy": "'*': [a]", "a.zy": "{% for n in ['z', 'a', 'm'] %}{{ n }}: {{ loop.index }}\n{% endfor %}"}, `{"z":1,"a":2,"m":3}`},
 		"include defaults": {map[string]string{"top.zy": "'*': [a]", "a.zy": "include:\n  - b: {key: 'k:l', defaults: {d: {z: 1, a: 2}}}", "b.zy": "{% for k in d %}{{ k }}: {{ d[k] }}\n{% endfor %}"}, `{"k":{"l":{"z":1,"a":2}}}`},
 		"merged in":        {map[string]string{"top.zy": "'*': [a]", "a.zy": "b: &b {z: 1, y: 2}\nc: {x: 0, y: 3, <<: *b, a: 1}\n"}, `{"b":{"z":1,"y":2},"c":{"z":1,"x":0,"y":3,"a":1}}`},
-		"several merged":   {map[string]string{"top.zy": "'*': [a]", "a.zy": "b: &b {z: 1}\nc: &c {y: 2, z: 2}\nd: {x: 0, <<: [*b, *c]}\n"}, `{"b":{"z":1},"c":{"y":2,"z":2},"d":{"y":2,"z":1,"x":0}}`},
+		"several merged":   {map[string]string{"top.zy": "'*': [a]", "a.zy": "b: &b {z: 1}\nc: &c {y: 2, x: 2}\nd: {x: 0, <<: [*b, *c]}\n"}, `{"b":{"z":1},"c":{"y":2,"x":2},"d":{"y":2,"z":1,"x":0}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := NewCompiler(CompilerOptions{Dir: writeTree(t, t.TempDir(), c.tree), Account: a}).Compile(t.Context(), web)
@@ -86,7 +88,7 @@ func TestNesting(t *testing.T) {
 		return m
 	}
 	identity := f.srv.PeelIdentity(t, "p")
-	sealed, err := seal(f.srv.Account, "p", identity.Curve(), 1, deep(maxNested))
+	sealed, err := seal(f.srv.Account, "p", identity.Curve(), 1, deep(document.MaxNested))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,10 +96,10 @@ func TestNesting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, got, err := open(identity, f.srv.Account.Public(), "p", value); err != nil || !reflect.DeepEqual(got.Plain(), deep(maxNested).Plain()) {
-		t.Errorf("%d deep: %v", maxNested, err)
+	if _, got, err := open(identity, f.srv.Account.Public(), "p", value); err != nil || !reflect.DeepEqual(got.Plain(), deep(document.MaxNested).Plain()) {
+		t.Errorf("%d deep: %v", document.MaxNested, err)
 	}
-	if _, err := seal(f.srv.Account, "p", identity.Curve(), 1, deep(maxNested+1)); err == nil || err.Error() != "the settings nest deeper than 50 once they are merged" {
+	if _, err := seal(f.srv.Account, "p", identity.Curve(), 1, deep(document.MaxNested+1)); err == nil || err.Error() != "the settings nest deeper than 50 once they are merged" {
 		t.Errorf("deeper: %v", err)
 	}
 }
@@ -150,10 +152,14 @@ func FuzzOrder(f *testing.F) {
 		if want := plainMerge(base.Plain(), over.Plain()); !same(merged.Plain(), want) {
 			t.Fatalf("%v, want %v", merged.Plain(), want)
 		}
-		for i, k := range base.keys {
-			if merged.keys[i] != k {
-				t.Fatalf("%q, want %q first", merged.keys, base.keys)
+		keys := func(m *Map) (all []string) {
+			for k := range m.All() {
+				all = append(all, k)
 			}
+			return all
+		}
+		if first, all := keys(base), keys(merged); !slices.Equal(all[:len(first)], first) {
+			t.Fatalf("%q, want %q first", all, first)
 		}
 		packed, err := pack(merged, 0)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/document"
 	"github.com/ptorbus/zester/core/target"
 )
 
@@ -34,7 +35,7 @@ type name struct {
 const base = "base"
 
 // parseTop reads a top file. groups gives the meaning of N@ terms.
-func parseTop(d *document, groups map[string]string) (*top, error) {
+func parseTop(d *sheet, groups map[string]string) (*top, error) {
 	node, err := d.parse()
 	if err != nil {
 		return nil, err
@@ -42,13 +43,13 @@ func parseTop(d *document, groups map[string]string) (*top, error) {
 	if node == nil {
 		return &top{}, nil
 	}
-	r := &reader{doc: d}
+	r := &document.Reader{}
 	if node.Kind != yaml.MappingNode {
 		return nil, d.at(node.Line, "a top file is a mapping of targets to lists of files")
 	}
 	t := &top{}
-	err = r.pairs(node, 0, func(key string, keyNode, value *yaml.Node) error {
-		value = resolve(value)
+	err = r.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
+		value = document.Resolve(value)
 		if value.Kind != yaml.MappingNode {
 			return t.assign(d, groups, key, keyNode, value)
 		}
@@ -59,12 +60,12 @@ func parseTop(d *document, groups map[string]string) (*top, error) {
 			}
 			return d.at(keyNode.Line, "unknown environment %q: %s", key, hint)
 		}
-		return r.pairs(value, 1, func(key string, keyNode, value *yaml.Node) error {
-			return t.assign(d, groups, key, keyNode, resolve(value))
+		return r.Pairs(value, func(key string, keyNode, value *yaml.Node) error {
+			return t.assign(d, groups, key, keyNode, document.Resolve(value))
 		})
 	})
 	if err != nil {
-		return nil, err
+		return nil, d.located(err)
 	}
 	return t, nil
 }
@@ -74,15 +75,15 @@ var matchers = map[string]string{
 	"compound": "", "glob": "", "list": "L@", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "fact": "G@", "ipcidr": "S@", "nodegroup": "N@",
 }
 
-func (t *top) assign(d *document, groups map[string]string, text string, key, value *yaml.Node) error {
+func (t *top) assign(d *sheet, groups map[string]string, text string, key, value *yaml.Node) error {
 	if value.Kind != yaml.SequenceNode {
 		return d.at(key.Line, "target %q: expected a list of files", text)
 	}
 	a := &assignment{text: text, line: key.Line}
 	prefix, missing := "", false
 	for _, item := range value.Content {
-		item = resolve(item)
-		if item.Kind == yaml.ScalarNode && !isNull(item) && item.Tag != "!encrypted" {
+		item = document.Resolve(item)
+		if item.Kind == yaml.ScalarNode && !document.IsNull(item) && item.Tag != "!encrypted" {
 			a.files = append(a.files, name{text: item.Value, line: item.Line})
 			continue
 		}

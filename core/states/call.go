@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // call runs a chunk's function under its run control.
@@ -222,22 +224,8 @@ func (r *run) command(ctx context.Context, c *chunk, line string) (int, error) {
 	})
 }
 
+// truthy is Python's bool; what is no data counts as true.
 func truthy(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return false
-	case bool:
-		return v
-	case string:
-		return v != ""
-	case int64:
-		return v != 0
-	case float64:
-		return v != 0
-	case []any:
-		return len(v) > 0
-	case map[string]any:
-		return len(v) > 0
-	}
-	return true
+	truth, known := document.Truth(v)
+	return truth || !known
 }

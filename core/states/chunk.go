@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/document"
 )
 
 // chunk is one state to run: a function with its arguments and its place among the others.
@@ -278,7 +279,7 @@ func (c *compiler) bindArg(ch *chunk, params map[string]*Param, arg *argument) {
 		}
 		if param.Ordered && arg.node != nil {
 			// It was read once already, without its order, so that it can be read again.
-			value, _ = (&reader{}).ordered(arg.node)
+			value, _ = (&document.Reader{}).Value(arg.node)
 		}
 		v, err := param.Convert(value)
 		if err != nil {

@@ -15,7 +15,7 @@ type compiler struct {
 	*Runner
 	ctx    context.Context
 	loaded map[string]bool
-	docs   []*document    // included before including
+	docs   []*content     // included before including
 	files  map[string]int // in the order in which they were read
 	blocks []*block       // in definition order
 	byID   map[string]*block
@@ -119,7 +119,7 @@ func (c *compiler) load(sls string, from pos) {
 		return
 	}
 	c.files[file.path] = len(c.files)
-	doc, problems := file.document()
+	doc, problems := file.content()
 	file.root = nil
 	c.errors = append(c.errors, problems...)
 	c.lost = c.lost || len(problems) > 0

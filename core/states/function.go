@@ -1,14 +1,6 @@
 package states
 
-import (
-	"context"
-	"fmt"
-	"maps"
-	"slices"
-	"sync"
-
-	"github.com/ptorbus/zester/core/config"
-)
+import "context"
 
 // Function is one state function.
 type Function struct {
@@ -95,41 +87,11 @@ func (c *Call) Changed(changes map[string]any, comment string) Result {
 	return Result{Outcome: outcome, Changes: changes, Comment: comment}
 }
 
+// Kind is what a Function is called in errors.
+func (*Function) Kind() string { return "state function" }
+
+// Called is the name.
+func (f *Function) Called() string { return f.Name }
+
 // Registry holds state functions by name. It is safe for concurrent use.
-type Registry struct {
-	mu        sync.RWMutex
-	functions map[string]*Function
-}
-
-// Register adds functions; a name that is taken is a mistake of the program and panics.
-func (r *Registry) Register(functions ...*Function) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.functions == nil {
-		r.functions = map[string]*Function{}
-	}
-	for _, f := range functions {
-		if r.functions[f.Name] != nil {
-			panic("states: " + f.Name + " is registered twice")
-		}
-		r.functions[f.Name] = f
-	}
-}
-
-// Lookup returns the function of that name; the error of an unknown one suggests the nearest.
-func (r *Registry) Lookup(name string) (*Function, error) {
-	r.mu.RLock()
-	f := r.functions[name]
-	r.mu.RUnlock()
-	if f != nil {
-		return f, nil
-	}
-	return nil, fmt.Errorf("unknown state function %q%s", name, config.DidYouMean(name, r.Names()))
-}
-
-// Names returns the names of all functions, sorted.
-func (r *Registry) Names() []string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return slices.Sorted(maps.Keys(r.functions))
-}
+type Registry = Table[*Function]

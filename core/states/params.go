@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // Kind is the type a Param takes.
@@ -37,7 +39,7 @@ type Param struct {
 	// Aliases are other names for it; the Args hold it under Name.
 	Aliases []string
 	Kind    Kind
-	// Ordered parameters of kind Map hold a *Mapping, in the order in which it is written.
+	// Ordered parameters of kind Map hold a *document.Map, in the order in which it is written.
 	Ordered  bool
 	Required bool
 	Default  any
@@ -69,7 +71,7 @@ func (a Args) List(name string) []any { l, _ := a[name].([]any); return l }
 func (a Args) Map(name string) map[string]any { m, _ := a[name].(map[string]any); return m }
 
 // Ordered returns the argument of an Ordered parameter, or nil.
-func (a Args) Ordered(name string) *Mapping { m, _ := a[name].(*Mapping); return m }
+func (a Args) Ordered(name string) *document.Map { m, _ := a[name].(*document.Map); return m }
 
 // Strings returns the argument, a list, as text.
 func (a Args) Strings(name string) []string {
@@ -115,7 +117,7 @@ func (p *Param) Convert(v any) (any, error) {
 		return nil, nil
 	}
 	if p.Ordered {
-		if m, ok := orderedMapping(ordered(v)); ok {
+		if m, ok := orderedMapping(document.Ordered(v)); ok {
 			return m, nil
 		}
 	} else if out, ok := p.Kind.convert(v); ok {
@@ -212,6 +214,27 @@ func mapping(v any) (any, bool) {
 			}
 		}
 		return out, true
+	}
+	return nil, false
+}
+
+// orderedMapping is mapping for data in order.
+func orderedMapping(v any) (*document.Map, bool) {
+	switch v := v.(type) {
+	case *document.Map:
+		return v, true
+	case []any:
+		all := document.NewMap(len(v))
+		for _, item := range v {
+			m, ok := item.(*document.Map)
+			if !ok {
+				return nil, false
+			}
+			for key, value := range m.All() {
+				all.Set(key, value)
+			}
+		}
+		return all, true
 	}
 	return nil, false
 }

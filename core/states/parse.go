@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // argument is one `- key: value` as written.
@@ -73,8 +75,8 @@ type exclusion struct {
 	pos     pos
 }
 
-// document is the content of an SLS file.
-type document struct {
+// content is what an SLS file holds.
+type content struct {
 	file     *slsFile
 	includes []include
 	excludes []exclusion
@@ -84,7 +86,7 @@ type document struct {
 
 // parser collects every mistake of a file.
 type parser struct {
-	reader
+	document.Reader
 	file   *slsFile
 	errors []*Error
 }
@@ -95,20 +97,20 @@ func (p *parser) fail(line int, format string, args ...any) {
 
 // report turns an error of the YAML reader into one of the file.
 func (p *parser) report(err error) {
-	if ne, ok := err.(*nodeError); ok {
-		p.fail(ne.node.Line, "%s%s", ne.msg, p.file.context(ne.node.Line))
+	if problem, ok := err.(*document.Error); ok {
+		p.fail(problem.Line, "%v%s", problem.Err, p.file.context(problem.Line))
 		return
 	}
 	p.errors = append(p.errors, pos{file: p.file}.errorf("%v", err))
 }
 
-func (f *slsFile) document() (*document, []*Error) {
-	doc := &document{file: f}
+func (f *slsFile) content() (*content, []*Error) {
+	doc := &content{file: f}
 	p := &parser{file: f}
 	if f.root == nil {
 		return doc, nil
 	}
-	err := p.pairs(f.root, func(key string, keyNode, value *yaml.Node) error {
+	err := p.Pairs(f.root, func(key string, keyNode, value *yaml.Node) error {
 		switch {
 		case strings.HasPrefix(key, "__"):
 		case key == "include":
@@ -130,45 +132,45 @@ func (f *slsFile) document() (*document, []*Error) {
 	return doc, p.errors
 }
 
-func (p *parser) includes(doc *document, node *yaml.Node) {
-	node = resolve(node)
+func (p *parser) includes(doc *content, node *yaml.Node) {
+	node = document.Resolve(node)
 	if node.Kind != yaml.SequenceNode {
-		p.fail(node.Line, "include takes a list of SLS names, not %s", kindName(node))
+		p.fail(node.Line, "include takes a list of SLS names, not %s", document.Describe(node))
 		return
 	}
 	for _, item := range node.Content {
-		item = resolve(item)
+		item = document.Resolve(item)
 		// `- base: name` names the environment; there is one tree.
 		if item.Kind == yaml.MappingNode && len(item.Content) == 2 {
-			item = resolve(item.Content[1])
+			item = document.Resolve(item.Content[1])
 		}
 		if item.Kind != yaml.ScalarNode || item.Value == "" {
-			p.fail(item.Line, "include takes a list of SLS names, not %s", kindName(item))
+			p.fail(item.Line, "include takes a list of SLS names, not %s", document.Describe(item))
 			continue
 		}
 		doc.includes = append(doc.includes, include{item.Value, pos{p.file, item.Line}})
 	}
 }
 
-func (p *parser) excludes(doc *document, node *yaml.Node) {
-	node = resolve(node)
+func (p *parser) excludes(doc *content, node *yaml.Node) {
+	node = document.Resolve(node)
 	if node.Kind != yaml.SequenceNode {
-		p.fail(node.Line, "exclude takes a list of SLS names, - sls: and - id:, not %s", kindName(node))
+		p.fail(node.Line, "exclude takes a list of SLS names, - sls: and - id:, not %s", document.Describe(node))
 		return
 	}
 	for _, item := range node.Content {
-		item = resolve(item)
+		item = document.Resolve(item)
 		out := exclusion{pos: pos{p.file, item.Line}}
 		switch {
 		case item.Kind == yaml.ScalarNode:
 			out.sls = item.Value
 		case item.Kind == yaml.MappingNode && len(item.Content) == 2 && item.Content[0].Value == "id":
-			out.id = resolve(item.Content[1]).Value
+			out.id = document.Resolve(item.Content[1]).Value
 		case item.Kind == yaml.MappingNode && len(item.Content) == 2 && item.Content[0].Value == "sls":
-			out.sls = resolve(item.Content[1]).Value
+			out.sls = document.Resolve(item.Content[1]).Value
 		}
 		if out.id == "" && out.sls == "" {
-			p.fail(item.Line, "exclude takes a list of SLS names, - sls: and - id:, not %s", kindName(item))
+			p.fail(item.Line, "exclude takes a list of SLS names, - sls: and - id:, not %s", document.Describe(item))
 			continue
 		}
 		doc.excludes = append(doc.excludes, out)
@@ -176,13 +178,13 @@ func (p *parser) excludes(doc *document, node *yaml.Node) {
 }
 
 func (p *parser) extends(node *yaml.Node) []*block {
-	node = resolve(node)
+	node = document.Resolve(node)
 	if node.Kind != yaml.MappingNode {
-		p.fail(node.Line, "extend takes a mapping of ids, not %s", kindName(node))
+		p.fail(node.Line, "extend takes a mapping of ids, not %s", document.Describe(node))
 		return nil
 	}
 	var out []*block
-	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
+	err := p.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
 		if b := p.block(key, keyNode, value); b != nil {
 			out = append(out, b)
 		}
@@ -197,17 +199,17 @@ func (p *parser) extends(node *yaml.Node) []*block {
 // block reads what stands under an id.
 func (p *parser) block(id string, keyNode, node *yaml.Node) *block {
 	b := &block{id: id, pos: pos{p.file, keyNode.Line}}
-	node = resolve(node)
+	node = document.Resolve(node)
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!str" && strings.Contains(node.Value, "."):
 		module, function, _ := strings.Cut(node.Value, ".")
 		b.decls = append(b.decls, &decl{module: module, function: function, pos: pos{p.file, node.Line}})
 		return b
 	case node.Kind != yaml.MappingNode:
-		p.fail(keyNode.Line, "%q needs a function, as in file.managed:, under it, not %s", id, kindName(node))
+		p.fail(keyNode.Line, "%q needs a function, as in file.managed:, under it, not %s", id, document.Describe(node))
 		return nil
 	}
-	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
+	err := p.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
 		if strings.HasPrefix(key, "__") {
 			return nil
 		}
@@ -232,7 +234,7 @@ func (p *parser) block(id string, keyNode, node *yaml.Node) *block {
 func (p *parser) decl(id, key string, keyNode, node *yaml.Node) *decl {
 	d := &decl{pos: pos{p.file, keyNode.Line}}
 	d.module, d.function, _ = strings.Cut(key, ".")
-	node = resolve(node)
+	node = document.Resolve(node)
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
 		return d
@@ -242,7 +244,7 @@ func (p *parser) decl(id, key string, keyNode, node *yaml.Node) *decl {
 	}
 	d.args = make([]argument, 0, len(node.Content))
 	for _, item := range node.Content {
-		item = resolve(item)
+		item = document.Resolve(item)
 		switch item.Kind {
 		case yaml.ScalarNode:
 			if d.function != "" || item.Tag != "!!str" || strings.ContainsAny(item.Value, " .:") {
@@ -263,8 +265,8 @@ func (p *parser) decl(id, key string, keyNode, node *yaml.Node) *decl {
 }
 
 func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
-	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
-		v, err := p.value(value)
+	err := p.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
+		v, err := p.Plain(value)
 		if err != nil {
 			return err
 		}
@@ -273,7 +275,7 @@ func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
 			list, isList := v.([]any)
 			before, wasList := old.value.([]any)
 			if _, ok := requisiteKey(key); !ok || !isList || !wasList {
-				return failAt(keyNode, "argument %q of %s.%s under %q is given twice, first on line %d", key, d.module, d.function, id, old.pos.sourceLine())
+				return document.Errorf(keyNode, "argument %q of %s.%s under %q is given twice, first on line %d", key, d.module, d.function, id, old.pos.sourceLine())
 			}
 			old.value = slices.Concat(before, list)
 			old.lines = append(old.lines, entryLines(value)...)
@@ -285,7 +287,7 @@ func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
 		}
 		switch v.(type) {
 		case float64:
-			arg.text = resolve(value).Value
+			arg.text = document.Resolve(value).Value
 		case map[string]any, []any:
 			arg.node = value
 		}
@@ -300,7 +302,7 @@ func (p *parser) arguments(d *decl, id string, node *yaml.Node) bool {
 }
 
 func entryLines(node *yaml.Node) []int {
-	node = resolve(node)
+	node = document.Resolve(node)
 	if node.Kind != yaml.SequenceNode {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/document"
 )
 
 // Plan is a compiled run. It is run once.
@@ -45,7 +46,7 @@ func (p *Plan) Low() []any {
 	for _, c := range p.order {
 		args := map[string]any{}
 		for key, value := range c.args {
-			args[key] = plain(value)
+			args[key] = document.Plain(value)
 		}
 		requisites := map[string]any{}
 		for i := range c.reqs {

@@ -4,18 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/document"
 	"github.com/ptorbus/zester/core/render"
 )
 
@@ -200,42 +198,14 @@ func pipeline(f *slsFile) (template bool, problem *Error) {
 	return template, nil
 }
 
-var (
-	yamlLine    = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-	parserError = regexp.MustCompile(`^did not find expected (<|node content|'-' indicator|key|',' or )`)
-)
-
 func (f *slsFile) parse() *Error {
-	var doc, more yaml.Node
-	decoder := yaml.NewDecoder(strings.NewReader(f.rendered))
-	err := decoder.Decode(&doc)
-	if err == nil {
-		if err = decoder.Decode(&more); err == nil {
-			return pos{f, more.Line}.errorf("a second YAML document begins here: an SLS file is one")
-		}
+	root, err := document.Parse(f.rendered)
+	var problem *document.Error
+	if errors.As(err, &problem) {
+		return pos{f, problem.Line}.errorf("%v%s", problem.Err, f.context(problem.Line))
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		at := pos{file: f}
-		msg := err.Error()
-		if m := yamlLine.FindStringSubmatch(msg); m != nil {
-			at.line, _ = strconv.Atoi(m[1])
-			msg = msg[len(m[0]):]
-			// The library counts from 0 in the errors of its parser, and gives no number at all for its first line.
-			if at.line == 0 || parserError.MatchString(msg) {
-				at.line++
-			}
-		}
-		return at.errorf("%s%s", msg, f.context(at.line))
-	}
-	if doc.Kind == 0 || len(doc.Content) == 0 {
-		return nil
-	}
-	root := resolve(doc.Content[0])
-	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
-		return nil
-	}
-	if root.Kind != yaml.MappingNode {
-		return pos{f, root.Line}.errorf("an SLS file is a mapping of ids to states, this is %s%s", kindName(root), f.context(root.Line))
+	if root != nil && root.Kind != yaml.MappingNode {
+		return pos{f, root.Line}.errorf("an SLS file is a mapping of ids to states, this is %s%s", document.Describe(root), f.context(root.Line))
 	}
 	f.root = root
 	return nil
@@ -256,14 +226,4 @@ func (f *slsFile) context(line int) string {
 		text = text[:120] + "…"
 	}
 	return fmt.Sprintf(" (rendered line %d: %q)", line, text)
-}
-
-func kindName(node *yaml.Node) string {
-	switch resolve(node).Kind {
-	case yaml.SequenceNode:
-		return "a list"
-	case yaml.MappingNode:
-		return "a mapping"
-	}
-	return strconv.Quote(resolve(node).Value)
 }

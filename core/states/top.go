@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/document"
 )
 
 // topFiles are the names of the top file, the first that exists is used.
@@ -79,16 +80,16 @@ type topReader struct {
 
 // environments reads `base: {target: [sls]}`, and targets without an environment above them.
 func (t *topReader) environments(root *yaml.Node) {
-	err := t.pairs(root, func(key string, _, value *yaml.Node) error {
-		if value = resolve(value); value.Kind != yaml.MappingNode {
+	err := t.Pairs(root, func(key string, _, value *yaml.Node) error {
+		if value = document.Resolve(value); value.Kind != yaml.MappingNode {
 			t.target(key, value)
 			return nil
 		}
 		if key != t.opts.Env {
 			return nil
 		}
-		return t.pairs(value, func(key string, _, value *yaml.Node) error {
-			t.target(key, resolve(value))
+		return t.Pairs(value, func(key string, _, value *yaml.Node) error {
+			t.target(key, document.Resolve(value))
 			return nil
 		})
 	})
@@ -100,22 +101,22 @@ func (t *topReader) environments(root *yaml.Node) {
 // target reads the list under a target and keeps its SLS names if the target matches.
 func (t *topReader) target(target string, node *yaml.Node) {
 	if node.Kind != yaml.SequenceNode {
-		t.fail(node.Line, "target %q takes a list of SLS names, not %s", target, kindName(node))
+		t.fail(node.Line, "target %q takes a list of SLS names, not %s", target, document.Describe(node))
 		return
 	}
 	var names []string
 	expression := target
 	for _, item := range node.Content {
-		item = resolve(item)
+		item = document.Resolve(item)
 		if item.Kind == yaml.ScalarNode && item.Value != "" {
 			names = append(names, item.Value)
 			t.named = append(t.named, include{item.Value, pos{t.file, item.Line}})
 			continue
 		}
-		m, err := t.value(item)
+		m, err := t.Plain(item)
 		options, ok := m.(map[string]any)
 		if err != nil || !ok {
-			t.fail(item.Line, "target %q takes a list of SLS names, not %s", target, kindName(item))
+			t.fail(item.Line, "target %q takes a list of SLS names, not %s", target, document.Describe(item))
 			continue
 		}
 		for _, key := range sortedKeys(options) {
@@ -161,6 +162,6 @@ func (r *Runner) Single(ctx context.Context, function, name string, args map[str
 		d.args = append(d.args, argument{key: key, value: args[key], pos: at})
 	}
 	c := r.compiler(ctx)
-	c.docs = []*document{{file: file, blocks: []*block{{id: name, pos: at, decls: []*decl{d}}}}}
+	c.docs = []*content{{file: file, blocks: []*block{{id: name, pos: at, decls: []*decl{d}}}}}
 	return c.finish()
 }
