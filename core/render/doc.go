@@ -20,8 +20,9 @@
 // loop steps and the size of single values are limited, and the context is
 // watched in loops and calls.
 //
-// What differs from Python on purpose: regular expressions are RE2, so that no
-// pattern can hang, and look-around is an error. A template runs no command and
+// Regular expressions are those of Python's re, here and wherever CompileRegexp is
+// used: RE2 runs what it matches the same way, regexp2 the rest, which is given up
+// with an error when it takes too long. A template runs no command and
 // writes nothing but what the functions its caller passes in do for it; it can look
 // at the local machine with the filters Salt has for that (file_hashsum,
 // list_files, which, get_uid, dns_check and their like).

@@ -274,11 +274,14 @@ func filterSubstringInList(_ *frame, v any, a args) any {
 
 // exprMatches tells whether a text matches a glob or, whole, a regular expression.
 func exprMatches(s, expr string) bool {
-	if globRegexp(expr).MatchString(s) {
+	if s == expr || globRegexp(expr).MatchString(s) {
 		return true
 	}
-	re, err := regexp.Compile(`\A(?:` + translateRegexp(expr, false) + `)\n?\z`)
-	return err == nil && re.MatchString(s)
+	re, err := CompileRegexp(`\A`+expr+`\Z`, 0)
+	if err != nil {
+		return false // it is a glob only
+	}
+	return searched(re.Match(s)) != nil
 }
 
 // globRegexp is the regular expression of a shell pattern.

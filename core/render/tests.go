@@ -147,6 +147,5 @@ func identical(a, b any) bool {
 // start of the string.
 func isMatch(_ *frame, v any, a args) bool {
 	b := a.bind("match", 1, "rgx", "ignorecase", "multiline")
-	re := pythonRegexp(wantStr(b[0]), truth(or(b[1], false)), truth(or(b[2], false)))
-	return re.findAtStart(str(v)) != nil
+	return searched(regexArgs(b[0], b[1], b[2]).Match(wantStr(v))) != nil
 }
