@@ -39,8 +39,7 @@ func (r *running) take(m bus.Msg) {
 	if r.closed {
 		return // the masters will send it again
 	}
-	now := time.Now()
-	cmd, err := r.Verifier.Verify(r.ID, now, m.Data)
+	cmd, err := r.verify(m.Data)
 	if err == nil {
 		err = CheckID(cmd.JID)
 	}
@@ -55,7 +54,7 @@ func (r *running) take(m bus.Msg) {
 	}
 	switch r.journal.state(cmd.JID) {
 	case stateUnknown:
-		r.begin(cmd, now)
+		r.begin(cmd)
 	case stateBegun:
 		r.meters.redelivered.Inc()
 		r.ack(cmd.JID)
@@ -78,17 +77,16 @@ func refusalKind(err error) string {
 }
 
 // begin puts the job on disk, acks it and queues it.
-func (r *running) begin(cmd keys.Command, now time.Time) {
+func (r *running) begin(cmd keys.Command) {
 	mutates := r.mutates(cmd)
 	t := &task{cmd: cmd}
-	if err := r.journal.begin(cmd.JID, cmd.Function, cmd.Last(), mutates); err != nil {
+	if err := r.journal.begin(cmd.JID, cmd.Function, r.clock.last(cmd), mutates); err != nil {
 		r.Log.Error("a job is refused: it cannot be recorded", "job", cmd.JID, "function", cmd.Function, "error", err)
 		r.outbox.unrecorded(r.returnOf(t, outcome{reason: ReasonNotRecorded, retcode: 1,
 			err: fmt.Errorf("not started: the peel cannot record the job on its disk: %w", err)}))
 		return
 	}
-	// The peel's clock need not agree with the master's: only the difference of the master's own times counts.
-	timed, stop := context.WithDeadlineCause(r.base, now.Add(cmd.Expires.Sub(cmd.Issued)), errTimeUp)
+	timed, stop := context.WithTimeoutCause(r.base, r.clock.left(cmd), errTimeUp)
 	ctx, cancel := context.WithCancelCause(timed)
 	t.ctx, t.cancel = ctx, func(cause error) { cancel(cause); stop() }
 	r.add(t)

@@ -195,7 +195,7 @@ func (d *dispatching) batch(ctx context.Context, w bus.Work, job *liveJob) (next
 	if err := d.judge(ctx, job, stored); err != nil {
 		return 0, err
 	}
-	now := time.Now()
+	now := d.clock.now()
 	s := d.weigh(job, &p, stored, now)
 	if len(s.running) > 0 || p.Released == 0 {
 		p.Idle = time.Time{}

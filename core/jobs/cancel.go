@@ -18,7 +18,7 @@ func (r *running) cancel(cmd keys.Command) {
 	switch r.journal.state(cmd.JID) {
 	case stateUnknown:
 		t := &task{cmd: cmd}
-		if err := r.journal.begin(cmd.JID, cmd.Function, cmd.Last(), true); err != nil {
+		if err := r.journal.begin(cmd.JID, cmd.Function, r.clock.last(cmd), true); err != nil {
 			r.Log.Error("a cancelled job cannot be recorded", "job", cmd.JID, "error", err)
 			return
 		}

@@ -69,7 +69,7 @@ func (c *Client) Follow(ctx context.Context, jid string, wait bool) (*Job, *Reco
 	}
 	j := newJob(ctx, c, Request{JID: jid, Target: record.Target, Function: record.Function, Args: record.Args, Kwargs: record.Kwargs, Batch: record.Batch})
 	if wait && record.Stage() != StageRefused && record.State != StateClosed {
-		j.req.Timeout = time.Until(record.Deadline)
+		j.req.Timeout = c.left(ctx, record.Deadline)
 	}
 	j.patient, j.glance = true, !wait
 	if err := j.listen(); err != nil {
@@ -106,6 +106,19 @@ func (c *Client) storeOnce(ctx context.Context, r Request, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, submitTimeout)
 	defer cancel()
 	return c.Conn.StoreOnce(ctx, bus.Submit(c.Operator), r.JID, data)
+}
+
+// left is how long it is until a time of the masters', who go by NATS's clock.
+func (c *Client) left(ctx context.Context, end time.Time) time.Duration {
+	return end.Sub(fleetTime(ctx, c.Conn))
+}
+
+// fleetTime asks for the time that jobs go by; where it cannot be had this host's must do.
+func fleetTime(ctx context.Context, c *bus.Conn) time.Time {
+	if now, err := c.ServerTime(ctx); err == nil {
+		return now
+	}
+	return time.Now()
 }
 
 func (c *Client) log() *slog.Logger {

@@ -184,6 +184,9 @@ func (d *dispatching) offer(ctx context.Context, jid string, ids []string) {
 }
 
 func (d *dispatching) offerOnce(ctx context.Context, jid string, ids []string, first bool) (left []string, err error) {
+	if err := d.clock.compare(ctx); err != nil {
+		return ids, err
+	}
 	job := d.get(jid)
 	if job == nil {
 		r, rev, err := LoadRecord(ctx, d.Conn, jid)
@@ -205,7 +208,7 @@ func (d *dispatching) offerOnce(ctx context.Context, jid string, ids []string, f
 	})
 	r := job.record
 	switch {
-	case len(left) == 0 || !time.Now().Before(r.Deadline):
+	case len(left) == 0 || !d.clock.now().Before(r.Deadline):
 		return nil, nil
 	case r.CancelledBy != "":
 		_, err = d.cancelOn(ctx, r, left)

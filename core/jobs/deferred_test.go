@@ -24,6 +24,7 @@ func TestDeferred(t *testing.T) {
 	if len(returns) != 1 || !slices.Equal(sum.Offline, []string{"web-02", "web-03"}) || sum.ExitCode() != jobs.ExitSilent {
 		t.Errorf("%+v", sum)
 	}
+	until(t, func() bool { return len(f.stored(t, job.ID)) == 1 }) // a follower may hear of a return before it is stored
 	look, record, err := c.Follow(t.Context(), job.ID, false)
 	if err != nil || record.Stage() != jobs.StageRunning || record.Deadline.Sub(record.Created) != time.Hour {
 		t.Fatalf("%+v, %v", record, err)

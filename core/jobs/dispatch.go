@@ -57,7 +57,7 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 		return 0, err
 	}
 	d.meters.dispatch.UpdateDuration(start)
-	return pause(r, 1), nil
+	return r.pause(1, d.clock.now()), nil
 }
 
 // look sees who has returned, closes the job if that is all there will be, and sends the command
@@ -71,7 +71,7 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 	if err != nil {
 		return 0, err
 	}
-	if len(silent) == 0 || time.Now().After(r.Deadline.Add(grace)) {
+	if len(silent) == 0 || d.clock.now().After(r.Deadline.Add(grace)) {
 		return 0, d.close(ctx, job, returned)
 	}
 	var unheard []string
@@ -82,26 +82,26 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 	}
 	if r.CancelledBy != "" {
 		_, err := d.cancelOn(ctx, r, silent)
-		return pause(r, w.Attempt), err
+		return r.pause(w.Attempt, d.clock.now()), err
 	}
-	if len(unheard) > 0 && time.Now().Before(r.Deadline) {
+	if len(unheard) > 0 && d.clock.now().Before(r.Deadline) {
 		if err := d.command(ctx, &w, r, unheard); err != nil {
 			return 0, err
 		}
 		d.meters.resent.Add(len(unheard))
 	}
-	return pause(r, w.Attempt), nil
+	return r.pause(w.Attempt, d.clock.now()), nil
 }
 
 // pause is how long to wait before looking again: longer each time, and not past the end.
-func pause(r *Record, attempt uint64) time.Duration {
+func (r *Record) pause(attempt uint64, now time.Time) time.Duration {
 	d := max(firstLook, time.Duration(len(r.Targets))*perTarget)
 	most := mostLook
 	if r.Wait {
 		most = waitLook
 	}
 	d = min(d<<min(attempt-1, 8), max(d, most))
-	left := time.Until(r.Deadline.Add(grace)) + 10*time.Millisecond
+	left := r.Deadline.Add(grace).Sub(now) + 10*time.Millisecond
 	return max(10*time.Millisecond, min(d, left))
 }
 
@@ -129,7 +129,7 @@ func (d *dispatching) silent(ctx context.Context, job *liveJob) (silent []string
 
 // command signs the job once for these targets and sends it to each.
 func (d *dispatching) command(ctx context.Context, w *bus.Work, r *Record, targets []string) error {
-	now := time.Now()
+	now := d.clock.now()
 	if !now.Before(r.Deadline) {
 		return nil
 	}
@@ -167,7 +167,7 @@ func (d *dispatching) send(ctx context.Context, w *bus.Work, cmd keys.Command, t
 // close ends the master's part in a job.
 func (d *dispatching) close(ctx context.Context, job *liveJob, returned int) error {
 	r := *job.record
-	r.State, r.Closed, r.Returned = StateClosed, time.Now(), returned
+	r.State, r.Closed, r.Returned = StateClosed, d.clock.now(), returned
 	_, err := updateRecord(ctx, d.Conn, &r, job.rev)
 	if errors.Is(err, bus.ErrConflict) { // another master has changed it: look at what it says now
 		d.forget(r.JID)

@@ -52,6 +52,7 @@ type Dispatcher struct {
 	Workers int
 
 	guardLimits guardLimits
+	localClock  func() time.Time // of a test; nil is this host's
 }
 
 // workQueue is the consumer that all masters share.
@@ -71,9 +72,7 @@ type dispatching struct {
 	mu   sync.Mutex
 	live map[string]*liveJob
 
-	clock    sync.Mutex
-	compared time.Time     // when our clock was last compared with the server's
-	ahead    time.Duration // how far that was ahead
+	clock *fleetClock
 }
 
 type liveJob struct {
@@ -103,8 +102,10 @@ func (d Dispatcher) Run(ctx context.Context) error {
 		run.Workers = 32
 	}
 	run.meters = newDispatcherMeters(run.Metrics, run.open)
+	run.clock = newFleetClock(run.Conn, run.localClock, run.Log)
+	defer run.Conn.OnConnect(run.clock.doubt)()
 	run.awaitPresence(ctx)
-	sub, err := run.Conn.Subscribe(bus.AllAcks, func(m bus.Msg) { run.ack(m.Subject) })
+	sub, err := run.Conn.Subscribe(bus.AllAcks, run.ack)
 	if err != nil {
 		return err
 	}
@@ -119,6 +120,11 @@ func (d Dispatcher) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopHolders()
+	asks, err := run.serveTime()
+	if err != nil {
+		return err
+	}
+	defer asks.Stop()
 	go run.forgetting(ctx)
 	var duties sync.WaitGroup
 	defer duties.Wait()
@@ -216,6 +222,9 @@ func (d *dispatching) step(ctx context.Context, w bus.Work) (next time.Duration,
 		d.Log.Warn("a job request is dropped", "operator", operator, "error", err)
 		return 0, nil
 	}
+	if err := d.clock.compare(ctx); err != nil {
+		return 0, err
+	}
 	if job := d.get(req.JID); job != nil && job.record.Operator == operator {
 		if !job.inHand.TryLock() { // a step that takes longer than AckWait, while a cluster elects a leader say
 			return firstLook, nil
@@ -262,9 +271,13 @@ func (d *dispatching) open() int {
 	return len(d.live)
 }
 
-func (d *dispatching) ack(subject string) {
-	jid, _, peel, ok := bus.ParseJobSubject(subject)
+func (d *dispatching) ack(m bus.Msg) {
+	jid, _, peel, ok := bus.ParseJobSubject(m.Subject)
 	if !ok {
+		return
+	}
+	if len(m.Data) > 0 { // it has not taken the job, and may later, when it knows the time
+		d.meters.declined.Inc()
 		return
 	}
 	d.mu.Lock()
@@ -283,7 +296,8 @@ func (d *dispatching) forgetting(ctx context.Context) {
 	defer t.Stop()
 	for {
 		select {
-		case now := <-t.C:
+		case <-t.C:
+			now := d.clock.now()
 			d.mu.Lock()
 			for jid, job := range d.live {
 				if now.Sub(job.record.Deadline) > time.Minute {

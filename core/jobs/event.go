@@ -33,12 +33,19 @@ type Held struct {
 // Acked says that a peel has taken the job.
 type Acked struct{ Peel string }
 
+// Declined says that a peel has not taken the job, and why. It may do so later.
+type Declined struct {
+	Peel string
+	Decline
+}
+
 func (Queued) event()    {}
 func (Addressed) event() {}
 func (Refused) event()   {}
 func (Cancelled) event() {}
 func (Held) event()      {}
 func (Acked) event()     {}
+func (Declined) event()  {}
 func (Return) event()    {}
 
 // Summary is what became of a job, as far as its follower knows.
@@ -61,6 +68,8 @@ type Summary struct {
 type Silent struct {
 	Peel  string
 	Acked bool // it has taken the job, and may still be at it
+	// Declined is why it has not taken the job, if it said so.
+	Declined *Decline
 }
 
 // Exit codes of a program that ran a job.

@@ -12,6 +12,11 @@ func SetGuard(d *Dispatcher, every time.Duration, messages uint64) {
 	d.guardLimits = guardLimits{every: every, messages: messages, bytes: 1 << 40}
 }
 
+// SetClock and SetPeelClock give a master or a peel a clock of its own.
+func SetClock(d *Dispatcher, local func() time.Time) { d.localClock = local }
+
+func SetPeelClock(r *Runner, local func() time.Time) { r.localClock = local }
+
 // ListBack is List with a window of its own.
 func ListBack(ctx context.Context, c *bus.Conn, f Filter, window uint64) ([]*Record, error) {
 	if f.Limit == 0 {

@@ -93,6 +93,9 @@ func listBack(ctx context.Context, c *bus.Conn, f Filter, last, window uint64) (
 func listFrom(ctx context.Context, c *bus.Conn, f Filter, from uint64) (list []*Record, complete bool, err error) {
 	var start time.Time
 	now := time.Now()
+	if f.Age > 0 {
+		now = fleetTime(ctx, c)
+	}
 	newestFirst := func(a, b *Record) int { return cmp.Compare(b.JID, a.JID) }
 	err = c.EntriesFrom(ctx, bus.BucketJobs, "*", from, func(e bus.Entry) error {
 		if start.IsZero() {

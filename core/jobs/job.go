@@ -42,6 +42,7 @@ type Job struct {
 	waiting   map[string]bool // targets that have not returned
 	later     map[string]bool // of Offline, those who may return all the same
 	acked     map[string]bool
+	declined  map[string]*Decline
 	summary   Summary
 }
 
@@ -50,7 +51,7 @@ func newJob(ctx context.Context, c *Client, r Request) *Job {
 	return &Job{
 		ID: r.JID, client: c, req: r, ctx: ctx, cancel: cancel,
 		events: make(chan Event, 256), msgs: make(chan bus.Msg, 1024), again: make(chan struct{}, 1),
-		waiting: map[string]bool{}, later: map[string]bool{}, acked: map[string]bool{},
+		waiting: map[string]bool{}, later: map[string]bool{}, acked: map[string]bool{}, declined: map[string]*Decline{},
 		summary: Summary{JID: r.JID},
 	}
 }
@@ -159,7 +160,7 @@ func (j *Job) conclude() {
 	j.summary.Queued = !j.addressed && j.summary.Refused == "" && j.summary.Err == nil
 	for _, peel := range j.summary.Targets {
 		if j.waiting[peel] {
-			j.summary.Silent = append(j.summary.Silent, Silent{peel, j.acked[peel]})
+			j.summary.Silent = append(j.summary.Silent, Silent{peel, j.acked[peel], j.declined[peel]})
 		}
 	}
 }
@@ -197,10 +198,25 @@ func (j *Job) message(m bus.Msg) {
 	case !j.waiting[peel] && !j.later[peel]:
 	case kind == "return":
 		j.returned(m.Subject, m.Data)
+	case len(m.Data) > 0:
+		j.decline(peel, m.Data)
 	case !j.acked[peel]:
 		j.acked[peel] = true
+		delete(j.declined, peel)
 		j.emit(Acked{peel})
 	}
+}
+
+// decline notes why a peel has not taken the job.
+func (j *Job) decline(peel string, data []byte) {
+	d := &Decline{}
+	if j.acked[peel] || bus.Unmarshal(data, d) != nil {
+		return
+	}
+	if j.declined[peel] == nil {
+		j.emit(Declined{peel, *d})
+	}
+	j.declined[peel] = d
 }
 
 func (j *Job) note(data []byte) {
@@ -307,7 +323,7 @@ func (j *Job) readRecord(ctx context.Context) error {
 	}
 	j.reread = false
 	if record.inBatches() {
-		j.deadline, j.closed = record.Deadline, record.State == StateClosed
+		j.deadline, j.closed = time.Now().Add(j.client.left(ctx, record.Deadline)), record.State == StateClosed
 		held := Held{record.Paused, false}
 		if record.Stopped != "" {
 			held = Held{record.Stopped, true}

@@ -51,6 +51,7 @@ type dispatcherMeters struct {
 	returns   *metrics.Counter
 	released  *metrics.Counter
 	strays    *metrics.Counter
+	declined  *metrics.Counter
 	dispatch  *metrics.Histogram
 	acks      *metrics.Histogram
 }
@@ -67,6 +68,7 @@ func newDispatcherMeters(set *metrics.Set, open func() int) dispatcherMeters {
 		resent:    set.GetOrCreateCounter("zester_commands_resent_total"),
 		returns:   set.GetOrCreateCounter("zester_job_returns_total"),
 		released:  set.GetOrCreateCounter("zester_jobs_released_total"),
+		declined:  set.GetOrCreateCounter("zester_commands_declined_total"),
 		strays:    set.GetOrCreateCounter("zester_returns_stray_total"),
 		acks:      set.GetOrCreateHistogram("zester_job_ack_seconds"),
 		dispatch:  set.GetOrCreateHistogram("zester_job_dispatch_seconds"),

@@ -8,13 +8,9 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 )
-
-// clockEvery is how long a comparison of clocks is good for.
-const clockEvery = time.Minute
 
 // openJob gives the job of a request that this master has not had in hand: new, or taken over.
 // nil means that nothing is left to do.
@@ -72,7 +68,7 @@ func (d *dispatching) load(ctx context.Context, jid, operator string) (*liveJob,
 // newRecord decides what a request comes to: whom to address, or why not. An error means that
 // this cannot be told yet.
 func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, operator string) (*Record, error) {
-	now := time.Now()
+	now := d.clock.now()
 	r := &Record{
 		JID: req.JID, Operator: operator, Target: req.Target, Function: req.Function, Args: req.Args, Kwargs: req.Kwargs,
 		Comment: req.Comment, Created: now, Timeout: req.Timeout, Deadline: now.Add(req.Timeout), State: StateOpen,
@@ -87,11 +83,8 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 		r.Target, r.Function, r.Comment = clip(r.Target, 256), clip(r.Function, maxFunction), clip(r.Comment, maxComment)
 		return refuse(err)
 	}
-	age, err := d.age(ctx, w.Stored)
-	switch {
-	case err != nil:
-		return nil, err
-	case age >= max(req.Timeout, req.Expires):
+	age := d.clock.age(w.Stored)
+	if age >= max(req.Timeout, req.Expires) {
 		return refuse(fmt.Errorf("no master took the job within its time of %s: run it again", max(req.Timeout, req.Expires)))
 	}
 	r.Created, r.Deadline = now.Add(-age), r.Deadline.Add(-age)
@@ -129,22 +122,6 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 		rand.Shuffle(len(r.Targets), func(i, j int) { r.Targets[i], r.Targets[j] = r.Targets[j], r.Targets[i] })
 	}
 	return r, nil
-}
-
-// age is how long ago the server stored something. Its clock and ours are compared now and
-// then, so that a difference is not taken for time in the queue.
-func (d *dispatching) age(ctx context.Context, stored time.Time) (time.Duration, error) {
-	d.clock.Lock()
-	defer d.clock.Unlock()
-	if time.Since(d.compared) > clockEvery {
-		server, err := d.Conn.ServerTime(ctx)
-		if err != nil {
-			return 0, err
-		}
-		d.compared = time.Now()
-		d.ahead = server.Sub(d.compared)
-	}
-	return max(0, time.Now().Add(d.ahead).Sub(stored)), nil
 }
 
 // resolve refuses a target that brings the resolver down, which would do so on one master after another.

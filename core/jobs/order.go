@@ -97,13 +97,16 @@ func (d *dispatching) serveOrders() (stop func(), err error) {
 
 // obey changes the job's record, which decides for all masters, and then acts on it at once.
 func (d *dispatching) obey(ctx context.Context, operator string, q jobOrder) (Obeyed, error) {
+	if err := d.clock.compare(ctx); err != nil {
+		return Obeyed{}, err
+	}
 	var job *liveJob
 	for attempt := 0; ; attempt++ {
 		r, rev, err := d.awaitRecord(ctx, q.JID)
 		if err != nil {
 			return Obeyed{}, err
 		}
-		changed, err := r.order(q.Order, operator, time.Now())
+		changed, err := r.order(q.Order, operator, d.clock.now())
 		if err != nil {
 			return Obeyed{}, err
 		}
@@ -207,7 +210,7 @@ func (d *dispatching) cancelOn(ctx context.Context, r *Record, targets []string)
 	if len(here) == 0 {
 		return 0, nil
 	}
-	now := time.Now()
+	now := d.clock.now()
 	return len(here), d.send(ctx, nil, keys.Command{
 		JID: r.JID, Kind: keys.Cancel, Function: r.Function, Operator: r.CancelledBy,
 		Issued: now, Expires: now.Add(cancelWait), Until: r.Until,

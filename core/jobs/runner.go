@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"golang.org/x/time/rate"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/keys"
@@ -44,6 +45,8 @@ type Runner struct {
 	Ready func()
 	// StopWait is how long Run waits for functions whose context has ended. 0 means 5 s.
 	StopWait time.Duration
+
+	localClock func() time.Time // of a test; nil is this host's
 }
 
 var (
@@ -58,6 +61,8 @@ type running struct {
 	outbox   *outbox
 	meters   runnerMeters
 	refusal  quietLog
+	clock    *peelClock
+	declines *rate.Limiter
 	base     context.Context // of all functions
 	tasks    sync.WaitGroup
 	mutate   chan *task
@@ -146,6 +151,8 @@ func (r *running) prepare() error {
 		}
 		r.Verifier = v
 	}
+	r.clock = newPeelClock(r.Conn, r.ID, r.Verifier, r.localClock)
+	r.declines = rate.NewLimiter(declineRate, declineRate)
 	return bus.CheckPeelID(r.ID)
 }
 

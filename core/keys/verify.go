@@ -22,12 +22,35 @@ var (
 	ErrExpired = errors.New("the command has expired")
 )
 
-// ClockSkew is how far a peel's clock and a master's may differ.
-const ClockSkew = 30 * time.Second
+// ClockSkew is how far a peel's clock may be behind a master's.
+const ClockSkew = 2 * time.Second
+
+// TimeError is the ErrExpired of a genuine command for this peel, and what is known of it.
+type TimeError struct {
+	JID             string
+	Issued, Expires time.Time
+	Now             time.Time // as Verify was told
+}
+
+// Early is how far in the future the command was issued; 0 if it is too late.
+func (e *TimeError) Early() time.Duration { return max(0, e.Issued.Sub(e.Now)) }
+
+// Late is how long ago the command expired; 0 if it is too early.
+func (e *TimeError) Late() time.Duration { return max(0, e.Now.Sub(e.Expires)) }
+
+func (e *TimeError) Error() string {
+	if e.Early() > 0 {
+		return fmt.Sprintf("%s: it was issued %s in the future: compare the clocks of this peel and its master", ErrExpired, e.Early().Round(time.Second))
+	}
+	return fmt.Sprintf("%s, %s ago by this peel's clock: if it has not been on its way that long, compare the clocks of this peel and its master", ErrExpired, e.Late().Round(time.Second))
+}
+
+// Is makes a TimeError an ErrExpired.
+func (e *TimeError) Is(target error) bool { return target == ErrExpired }
 
 // VerifyCommand returns the command in a delivery if the account has signed it, for this peel,
-// and it has not expired; else ErrMalformed, ErrSignature, ErrNotTarget or ErrExpired. That a
-// job is run once only is for the peel's record of job ids to say.
+// and it has not expired; else ErrMalformed, ErrSignature, ErrNotTarget or a *TimeError, which
+// is ErrExpired. That a job is run once only is for the peel's record of job ids to say.
 func VerifyCommand(accountPublic, peel string, now time.Time, data []byte) (Command, error) {
 	v, err := NewVerifier(accountPublic)
 	if err != nil {
@@ -99,11 +122,8 @@ func decodeCommand(payload []byte, now time.Time) (Command, error) {
 		cmd.Kwargs[k] = bus.Plain(a)
 	}
 	cmd.Issued, cmd.Expires, cmd.Until = cmd.Issued.UTC(), cmd.Expires.UTC(), cmd.Until.UTC()
-	if late := now.Sub(cmd.Expires); late > ClockSkew {
-		return Command{}, fmt.Errorf("%w, %s ago by this peel's clock: if it has not been on its way that long, compare the clocks of this peel and its master", ErrExpired, late.Round(time.Second))
-	}
-	if early := cmd.Issued.Sub(now); early > ClockSkew {
-		return Command{}, fmt.Errorf("%w: it was issued %s in the future: compare the clocks of this peel and its master", ErrExpired, early.Round(time.Second))
+	if now.After(cmd.Expires) || cmd.Issued.Sub(now) > ClockSkew {
+		return Command{}, &TimeError{JID: cmd.JID, Issued: cmd.Issued, Expires: cmd.Expires, Now: now}
 	}
 	return cmd, nil
 }

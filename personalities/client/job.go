@@ -179,6 +179,9 @@ func (s *session) conclude(sum *jobs.Summary, late string) error {
 	}
 	for _, peel := range sum.Silent {
 		text := late
+		if peel.Declined != nil {
+			text = peel.Declined.String()
+		}
 		if sum.Stopped != "" && !peel.Acked {
 			text = "not released, or " + late
 		}

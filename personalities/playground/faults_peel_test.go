@@ -123,11 +123,11 @@ func peelCutOffTooLong(at moment) func(w *world, i int) verdict {
 	}
 }
 
-// clockCase runs a job in a fleet where some clocks are off; right says what may come of it.
-func clockCase(client string, right expected) func(w *world, i int) verdict {
+// clockCase runs a job in a fleet where some clocks are off. Nobody may notice.
+func clockCase(client string) func(w *world, i int) verdict {
 	return func(w *world, i int) (v verdict) {
 		w.clientClock = client
-		return w.judge(w.submit(4*time.Second, 100*time.Millisecond), right)
+		return w.judge(w.submit(4*time.Second, 100*time.Millisecond), nil)
 	}
 }
 
