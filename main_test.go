@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/server"
 )
 
 // TestMain puts this binary into the PATH under all names of the real one, so that scripts and the commands of the README
@@ -165,12 +166,10 @@ func scriptPorts(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: ports NAME...")
 	}
 	for _, name := range args {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		port, release, err := server.FreePort()
 		ts.Check(err)
-		defer listener.Close() // at the end, so that no port comes twice
-		_, port, err := net.SplitHostPort(listener.Addr().String())
-		ts.Check(err)
-		ts.Setenv(name, port)
+		ts.Defer(release)
+		ts.Setenv(name, strconv.Itoa(port))
 	}
 }
 

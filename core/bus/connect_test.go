@@ -43,12 +43,7 @@ func TestConnectErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing := filepath.Join(dir, "missing.crt")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody := "nats://" + l.Addr().String()
-	l.Close()
+	nobody := fmt.Sprintf("nats://127.0.0.1:%d", server.TestPort(t))
 	account := plain.Account
 	peel, err := keys.NewIdentity()
 	if err != nil {

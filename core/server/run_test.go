@@ -44,14 +44,14 @@ func write(t *testing.T, dir, content string) string {
 	return path
 }
 
-func taken(t *testing.T) (net.Listener, int) {
+func taken(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	return l, l.Addr().(*net.TCPAddr).Port
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // What bootstrap writes and ServerConfig renders serves a fleet, until the context ends.
@@ -65,8 +65,7 @@ func TestRunServesBootstrapsFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, port := taken(t)
-	l.Close()
+	port := server.TestPort(t)
 	file := func(name string) string { return filepath.Join(dir, name) }
 	conf, err := h.ServerConfig(keys.ServerConfig{
 		Name: "n1", Host: "127.0.0.1", Port: port, Cert: file("nats.crt"), Key: file("nats.key"),
@@ -118,7 +117,7 @@ func TestRunServesBootstrapsFiles(t *testing.T) {
 }
 
 func TestRunErrors(t *testing.T) {
-	_, port := taken(t)
+	port := taken(t)
 	for _, tt := range []struct{ name, conf, want string }{
 		{"port taken", fmt.Sprintf("listen: 127.0.0.1:%d", port), fmt.Sprintf("FILE: port 127.0.0.1:%d is taken: stop what listens there, or choose another port", port)},
 		{"unknown key", "prot: 4222", `FILE:1:0: unknown field "prot"`},
@@ -144,7 +143,7 @@ func TestRunErrors(t *testing.T) {
 }
 
 func TestStartOnATakenPort(t *testing.T) {
-	_, port := taken(t)
+	port := taken(t)
 	h, err := keys.NewHierarchy("fleet")
 	if err != nil {
 		t.Fatal(err)

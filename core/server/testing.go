@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -35,7 +34,7 @@ type TestServer struct {
 // StartTest starts a server with an empty store. change may alter its options.
 func StartTest(t testing.TB, change ...func(*Options)) *TestServer {
 	t.Helper()
-	o := Options{Dir: t.TempDir(), Port: -1}
+	o := Options{Dir: t.TempDir(), Port: TestPort(t)}
 	for _, f := range change {
 		f(&o)
 	}
@@ -48,10 +47,10 @@ func StartCluster(t testing.TB, n int) *TestServer {
 	options := make([]Options, n)
 	routes := make([]string, n)
 	for i := range options {
-		port := freePort(t)
+		port := TestPort(t)
 		routes[i] = fmt.Sprintf("nats-route://127.0.0.1:%d", port)
 		options[i] = Options{
-			Dir: t.TempDir(), Port: -1, Name: fmt.Sprintf("n%d", i+1),
+			Dir: t.TempDir(), Port: TestPort(t), Name: fmt.Sprintf("n%d", i+1),
 			Cluster: "test", ClusterPort: port, Routes: routes,
 		}
 	}
@@ -226,13 +225,15 @@ func portOf(t testing.TB, rawURL string) int {
 	return port
 }
 
-func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// TestPort is a port that is free until the test listens there, whenever that is.
+func TestPort(t testing.TB) int {
+	t.Helper()
+	port, release, err := FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Cleanup(release)
+	return port
 }
 
 // testOutput drops what is logged after the test's end, where testing would panic.

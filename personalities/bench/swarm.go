@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -106,21 +105,20 @@ func (s *swarm) serve() error {
 	if s.hierarchy, err = keys.NewHierarchy("bench"); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	monitor, release, err := server.FreePort()
 	if err != nil {
 		return err
 	}
-	monitor := l.Addr().(*net.TCPAddr)
-	l.Close()
+	s.stops = append(s.stops, release)
 	dir := filepath.Join(s.dir, "nats")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	s.nats, err = server.Start(server.Options{Hierarchy: s.hierarchy, Dir: dir, Name: "bench", Port: -1, Monitor: monitor.Port, Log: s.log})
+	s.nats, err = server.Start(server.Options{Hierarchy: s.hierarchy, Dir: dir, Name: "bench", Port: -1, Monitor: monitor, Log: s.log})
 	if err != nil {
 		return err
 	}
-	s.monitor = "http://" + monitor.String() + "/varz"
+	s.monitor = fmt.Sprintf("http://127.0.0.1:%d/varz", monitor)
 	s.stops = append(s.stops, s.nats.Shutdown)
 	return nil
 }

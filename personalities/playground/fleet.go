@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,11 +104,12 @@ func (f *fleet) hierarchy() (*keys.Hierarchy, error) {
 
 // configure writes the configuration files of the master and the client.
 func (f *fleet) configure() error {
-	port, err := freePort()
+	port, release, err := server.FreePort() // for the master, which runs as a process of its own
 	if err != nil {
 		return err
 	}
-	f.enroll = port
+	context.AfterFunc(f.ctx, release)
+	f.enroll = fmt.Sprintf("127.0.0.1:%d", port)
 	common := map[string]any{"nats_url": f.nats.URL(), "nats_ca": f.nats.CA(), "auth_dir": f.path("auth")}
 	master := map[string]any{
 		"enroll_addr": f.enroll, "enroll_tls_cert": f.path("auth", "enroll.crt"), "enroll_tls_key": f.path("auth", "enroll.key"),
@@ -128,15 +128,6 @@ func writeYAML(path string, v any) error {
 		return err
 	}
 	return config.WriteFile(path, data, 0o600)
-}
-
-// freePort finds an address for the master, which runs as a process of its own.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // startMaster starts the master's process and returns when it answers. It dies with this one.
