@@ -20,6 +20,8 @@ const (
 	AllJobChanges = "zester.job.*.changed"
 	// MasterHolds is where masters tell each other what they take from the queue of jobs.
 	MasterHolds = "zester.master.holds"
+	// MasterRoll is where a master asks all others what they have in hand.
+	MasterRoll = "zester.master.roll"
 	// AllSubmissions carries job requests; the last token is the operator, which NATS fixes.
 	AllSubmissions = "zester.submit.*"
 	// AllAsks carries peels' questions to the masters: the asking peel, then the question.

@@ -115,6 +115,7 @@ func (d Dispatcher) Run(ctx context.Context) error {
 		return err
 	}
 	defer stopOrders()
+	run.callRoll(ctx) // whoever was here before may have had something in hand
 	stopHolders, err := run.watchHolders(ctx)
 	if err != nil {
 		return err
@@ -130,9 +131,8 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	defer duties.Wait()
 	duties.Go(func() { run.guard(ctx) })
 	defer run.awaitArrivals(ctx)()
-	queue := bus.Queue{Stream: bus.StreamSubmissions, Durable: workQueue, AckWait: run.AckWait, Workers: run.Workers}
 	for {
-		err := run.Conn.Work(ctx, queue, run.handle)
+		err := run.Conn.Work(ctx, run.queue(), run.handle)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -143,6 +143,10 @@ func (d Dispatcher) Run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+func (d *dispatching) queue() bus.Queue {
+	return bus.Queue{Stream: bus.StreamSubmissions, Durable: workQueue, AckWait: d.AckWait, Workers: d.Workers}
 }
 
 // awaitPresence waits a moment for the list of who is connected, so that the first jobs need
@@ -180,8 +184,7 @@ func (d *dispatching) connected(id string) bool {
 // handle takes a job one step on: from the queue to its targets, or to another look at who has
 // returned. Then the queue has it again, until it is closed.
 func (d *dispatching) handle(ctx context.Context, w bus.Work) {
-	d.tellHold(w, false)
-	defer d.tellHold(w, true)
+	defer d.hold(w)()
 	next, err := d.safely(ctx, w)
 	switch {
 	case ctx.Err() != nil:

@@ -98,6 +98,17 @@ func decodeRequest(data []byte) (Request, error) {
 	return r, nil
 }
 
+// requestID reads no more of a request than its job's id; empty if there is none.
+func requestID(data []byte) string {
+	var r struct {
+		JID string `msgpack:"jid"`
+	}
+	if len(data) > maxRequest || bus.Unmarshal(data, &r) != nil {
+		return ""
+	}
+	return r.JID
+}
+
 func (r *Request) plain() {
 	for i := range r.Args {
 		r.Args[i] = bus.Plain(r.Args[i])

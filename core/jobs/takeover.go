@@ -12,7 +12,8 @@ import (
 // Masters tell each other what they take from the queue. What a master has held for a while is
 // asked for: where nobody answers under its name any more, NATS says so at once, and the first
 // survivor to notice gives the job back to the queue, long before its AckWait is over. With one
-// master nobody listens, and it costs nothing but two short messages a step.
+// master nobody listens, and it costs nothing but two short messages a step. What a master did
+// not live to tell of is found by the roll (roll.go).
 const (
 	holdAsk     = 300 * time.Millisecond // how long a job is held before its holder is asked for
 	holdTimeout = time.Second
@@ -22,6 +23,7 @@ const (
 type hold struct {
 	Master string `msgpack:"master"`
 	Claim  string `msgpack:"claim"`
+	JID    string `msgpack:"jid"`
 	Over   bool   `msgpack:"over"`
 }
 
@@ -29,9 +31,14 @@ type hold struct {
 type holders struct {
 	name string // of this one
 
-	mu    sync.Mutex
-	held  map[string]held // by claim
-	taken chan struct{}   // something is held
+	mu      sync.Mutex
+	held    map[string]held // by claim
+	taken   chan struct{}   // something is held, or submitted
+	company bool            // other masters have been heard of
+
+	inHand    map[uint64]int       // what this master works on, by its place in the queue
+	submitted map[string]time.Time // jobs that nobody has said to have taken, and when to ask for them
+	rolled    time.Time            // when they were last asked for
 }
 
 type held struct {
@@ -41,12 +48,31 @@ type held struct {
 }
 
 func newHolders(name string) holders {
-	return holders{name: name, held: map[string]held{}, taken: make(chan struct{}, 1)}
+	return holders{name: name, held: map[string]held{}, taken: make(chan struct{}, 1),
+		inHand: map[uint64]int{}, submitted: map[string]time.Time{}}
+}
+
+// hold tells the other masters of work in hand, until the returned function is called.
+func (d *dispatching) hold(w bus.Work) (over func()) {
+	jid, seq := requestID(w.Data), w.Sequence()
+	d.holders.mu.Lock()
+	d.inHand[seq]++
+	delete(d.submitted, jid)
+	d.holders.mu.Unlock()
+	d.tellHold(hold{d.name, w.Claim(), jid, false})
+	return func() {
+		d.holders.mu.Lock()
+		if d.inHand[seq]--; d.inHand[seq] == 0 {
+			delete(d.inHand, seq)
+		}
+		d.holders.mu.Unlock()
+		d.tellHold(hold{d.name, w.Claim(), jid, true})
+	}
 }
 
 // tellHold tells the other masters of work; a message that is lost costs time only.
-func (d *dispatching) tellHold(w bus.Work, over bool) {
-	data, err := bus.Marshal(hold{d.name, w.Claim(), over})
+func (d *dispatching) tellHold(h hold) {
+	data, err := bus.Marshal(h)
 	if err == nil {
 		err = d.Conn.Publish(bus.MasterHolds, data)
 	}
@@ -57,17 +83,27 @@ func (d *dispatching) tellHold(w bus.Work, over bool) {
 
 // watchHolders takes over from masters that are gone.
 func (d *dispatching) watchHolders(ctx context.Context) (stop func(), err error) {
-	alive, err := d.Conn.Subscribe(bus.MasterAlive(d.name), func(m bus.Msg) { m.Respond(nil) })
-	if err != nil {
-		return nil, err
+	var subs []*bus.Subscription
+	stop = func() {
+		for _, s := range subs {
+			s.Stop()
+		}
 	}
-	holds, err := d.Conn.Subscribe(bus.MasterHolds, d.noteHold)
-	if err != nil {
-		alive.Stop()
-		return nil, err
+	for subject, h := range map[string]func(bus.Msg){
+		bus.MasterAlive(d.name): func(m bus.Msg) { m.Respond(nil) },
+		bus.MasterHolds:         d.noteHold,
+		bus.MasterRoll:          d.answerRoll,
+		bus.AllSubmissions:      d.noteSubmitted,
+	} {
+		s, err := d.Conn.Subscribe(subject, h)
+		if err != nil {
+			stop()
+			return nil, err
+		}
+		subs = append(subs, s)
 	}
 	go d.askHolders(ctx)
-	return func() { alive.Stop(); holds.Stop() }, nil
+	return stop, nil
 }
 
 func (d *dispatching) noteHold(m bus.Msg) {
@@ -77,6 +113,8 @@ func (d *dispatching) noteHold(m bus.Msg) {
 	}
 	d.holders.mu.Lock()
 	defer d.holders.mu.Unlock()
+	d.company = true
+	delete(d.submitted, h.JID)
 	if h.Over {
 		delete(d.held, h.Claim)
 		return
@@ -96,6 +134,7 @@ func (d *dispatching) askHolders(ctx context.Context) {
 			select {
 			case <-time.After(holdAsk):
 				d.askOnce(ctx)
+				d.seekLost(ctx)
 			case <-ctx.Done():
 			}
 		}
@@ -105,7 +144,7 @@ func (d *dispatching) askHolders(ctx context.Context) {
 func (d *dispatching) holding() bool {
 	d.holders.mu.Lock()
 	defer d.holders.mu.Unlock()
-	return len(d.held) > 0
+	return len(d.held)+len(d.submitted) > 0
 }
 
 // askOnce asks for those who have held something for long, and releases what the dead held.

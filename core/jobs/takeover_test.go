@@ -60,3 +60,76 @@ func TestTakeoverAtOnce(t *testing.T) {
 		return
 	}
 }
+
+// snatch has something take a job from the masters' queue and die before it can tell anybody.
+func (f *fleet) snatch(t *testing.T, c *jobs.Client) *jobs.Job {
+	for {
+		dying := f.Core(t)
+		ctx, kill := context.WithCancel(t.Context())
+		taken := make(chan struct{}, 100)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			dying.Work(ctx, bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Hour, Workers: 1},
+				func(ctx context.Context, w bus.Work) { taken <- struct{}{}; <-ctx.Done() })
+		}()
+		job := submit(t, c, jobs.Request{Target: "*", Function: "write.file", Timeout: patience})
+		done := make(chan struct{})
+		go func() { job.Wait(nil); close(done) }()
+		caught := false
+		select {
+		case <-taken:
+			caught = true
+		case <-done:
+		}
+		dying.Close()
+		kill()
+		<-ended
+		if caught {
+			<-done
+			return job
+		}
+	}
+}
+
+// Whoever takes a job and dies before it has told the others holds it up for a moment only.
+func TestTakenInSilence(t *testing.T) {
+	t.Parallel()
+	long := func(d *jobs.Dispatcher) { d.AckWait = time.Hour }
+	t.Run("survivor", func(t *testing.T) {
+		t.Parallel()
+		f := newFleet(t)
+		p := f.peel(t, "web-01")
+		f.master(t, []string{"web-01"}, long)
+		f.master(t, []string{"web-01"}, long)
+		at := time.Now()
+		job := f.snatch(t, f.client(t))
+		t.Logf("taken over within %s", time.Since(at))
+		if s := job.Summary(); s.ExitCode() != jobs.ExitOK || p.exec.count(job.ID) != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+	t.Run("restart", func(t *testing.T) {
+		t.Parallel()
+		f := newFleet(t)
+		p := f.peel(t, "web-01")
+		c := f.client(t)
+		f.master(t, []string{"web-01"}, long)() // makes the queue
+		dying := f.Core(t)
+		taken := make(chan struct{})
+		ctx, kill := context.WithCancel(t.Context())
+		defer kill()
+		go dying.Work(ctx, bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Hour, Workers: 1},
+			func(ctx context.Context, w bus.Work) { close(taken); <-ctx.Done() })
+		job := submit(t, c, jobs.Request{Target: "*", Function: "write.file", Timeout: patience})
+		next(t, taken)
+		dying.Close()
+		at := time.Now()
+		f.master(t, []string{"web-01"}, long)
+		s, _ := collect(job)
+		t.Logf("taken over after %s", time.Since(at))
+		if s.ExitCode() != jobs.ExitOK || p.exec.count(job.ID) != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
