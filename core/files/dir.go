@@ -1,193 +1,128 @@
 package files
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"os"
+	"maps"
+	"slices"
 	"strings"
-	"syscall"
 )
 
 // Directory is a Source over a directory, read at each call: for zester local and for masters. It shows the files a Publisher
-// would publish.
-type Directory struct{ path string }
+// would publish, those of the context's environment.
+type Directory struct {
+	path         string
+	environments map[string]string
+}
 
 var _ Source = Directory{}
 
-// Dir returns the Source over a directory, which need not exist yet.
-func Dir(path string) Directory { return Directory{path} }
+// Dir returns the Source over a directory, which need not exist yet. Directories named @NAME in it are environments.
+func Dir(path string) Directory { return Directory{path: path} }
 
-// open opens a file and refuses, through os.Root, links that lead out of the directory.
-func (d Directory) open(name string) (*os.File, fs.FileInfo, string, error) {
-	clean, err := Clean(name)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	root, err := openRoot(d.path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = notExist(clean)
-		}
-		return nil, nil, "", err
-	}
-	defer root.Close()
-	info, err := root.Stat(clean) // before opening: a named pipe would block
-	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
-		return nil, nil, "", fmt.Errorf("%s: neither a file nor a directory", clean)
-	}
-	var f *os.File
-	if err == nil {
-		f, err = root.Open(clean)
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
-		return nil, nil, "", notExist(clean)
-	case err != nil:
-		return nil, nil, "", unreadable(clean, err)
-	}
-	return f, info, clean, nil
+// Dirs is Dir with environments that have their directories elsewhere.
+func Dirs(path string, environments map[string]string) Directory {
+	return Directory{path, environments}
 }
 
-func (d Directory) openFile(name string) (*os.File, fs.FileInfo, string, error) {
-	f, info, clean, err := d.open(name)
-	if err == nil && info.IsDir() {
-		f.Close()
-		return nil, nil, "", fmt.Errorf("%s: is a directory", clean)
+// look finds the directory that holds a place, and the path in it.
+func (d Directory) look(ctx context.Context, name string) (in folder, path string, p place, err error) {
+	if p, err = locate(ctx, name); err != nil {
+		return in, "", p, err
 	}
-	return f, info, clean, err
+	if dir, ok := d.environments[p.environment]; ok {
+		return folder{dir}, p.path, p, nil
+	}
+	return folder{d.path}, p.inTree(), p, nil
 }
 
 // Load implements Source and render.Loader.
-func (d Directory) Load(_ context.Context, name string) ([]byte, error) {
-	f, info, clean, err := d.openFile(name)
+func (d Directory) Load(ctx context.Context, name string) ([]byte, error) {
+	in, path, _, err := d.look(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	if info.Size() > MaxLoad {
-		return nil, tooLarge(clean, info.Size())
-	}
-	var b bytes.Buffer
-	b.Grow(int(info.Size()) + 1)
-	n, err := io.Copy(&b, io.LimitReader(f, MaxLoad+1))
-	if err != nil {
-		return nil, unreadable(clean, err)
-	}
-	if n > MaxLoad {
-		return nil, tooLarge(clean, n)
-	}
-	return b.Bytes(), nil
+	return in.load(path)
 }
 
 // Open implements Source. It reads the file twice, once for the digest.
 func (d Directory) Open(ctx context.Context, name string) (io.ReadCloser, Info, error) {
-	f, stat, clean, err := d.openFile(name)
+	in, path, p, err := d.look(ctx, name)
 	if err != nil {
 		return nil, Info{}, err
 	}
-	info, err := describe(ctx, f, stat, clean)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		f.Close()
-		return nil, Info{}, err
-	}
-	return f, info, nil
+	r, info, err := in.stream(ctx, path)
+	return r, p.seen(info), err
 }
 
 // Stat implements Source. It reads the file for its digest.
 func (d Directory) Stat(ctx context.Context, name string) (Info, error) {
-	f, stat, clean, err := d.open(name)
+	in, path, p, err := d.look(ctx, name)
 	if err != nil {
 		return Info{}, err
 	}
-	defer f.Close()
-	if stat.IsDir() {
-		return Info{Path: clean, Dir: true}, nil
-	}
-	return describe(ctx, f, stat, clean)
+	info, err := in.stat(ctx, path)
+	return p.seen(info), err
 }
 
 // List implements Source.
 func (d Directory) List(ctx context.Context, dir string) ([]Info, error) {
-	f, stat, clean, err := d.open(dir)
+	in, path, p, err := d.look(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	f.Close()
-	if !stat.IsDir() {
-		return nil, fmt.Errorf("%s: is a file", clean)
-	}
-	root, err := openRoot(d.path)
+	return p.seenAll(in.list(ctx, path))
+}
+
+// Names returns the paths of all files of the context's environment, sorted, without reading them.
+func (d Directory) Names(ctx context.Context) ([]string, error) {
+	in, path, p, err := d.look(ctx, ".")
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
-	w, err := walk(ctx, root, func(string, string) {})
-	if err != nil {
-		return nil, err
+	names, err := in.names(ctx)
+	if err != nil || path == "." && p.environment != Base {
+		return names, err
 	}
-	var out []Info
-	for _, e := range w.files {
-		if clean == "." || strings.HasPrefix(e.path, clean+"/") {
-			info, err := d.Stat(ctx, e.path)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, info)
+	own := names[:0]
+	for _, name := range names {
+		rest, inside := strings.CutPrefix(name, environmentRoot(p.environment))
+		if inside && (p.environment != Base || !strings.HasPrefix(name, environmentMark)) {
+			own = append(own, rest)
 		}
 	}
-	return out, nil
+	return own, nil
 }
 
-func describe(ctx context.Context, f *os.File, stat fs.FileInfo, clean string) (Info, error) {
-	h := sha256.New()
-	size, err := io.Copy(h, &contextReader{ctx, f})
-	if err != nil {
-		return Info{}, unreadable(clean, err)
+// Environments lists what there is: Base, then the others by name.
+func (d Directory) Environments(context.Context) ([]string, error) {
+	found := maps.Clone(d.environments)
+	if found == nil {
+		found = map[string]string{}
 	}
-	return Info{Path: clean, Size: size, Exec: executable(stat), Digest: hex.EncodeToString(h.Sum(nil))}, nil
-}
-
-func executable(info fs.FileInfo) bool { return info.Mode()&0o111 != 0 }
-
-// contextReader ends with its context.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c *contextReader) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
-
-// Names returns the paths of all files, sorted, without reading them.
-func (d Directory) Names(ctx context.Context) ([]string, error) {
+	delete(found, Base)
 	root, err := openRoot(d.path)
-	if err != nil {
+	if err == nil {
+		defer root.Close()
+		err = fs.WalkDir(root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
+			if err != nil || path == "." {
+				return err
+			}
+			if name, ok := strings.CutPrefix(path, environmentMark); ok && name != "" {
+				if info, err := root.Stat(path); err == nil && info.IsDir() {
+					found[name] = path
+				}
+			}
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		})
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	defer root.Close()
-	w, err := walk(ctx, root, func(string, string) {})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]string, len(w.files))
-	for i, f := range w.files {
-		out[i] = f.path
-	}
-	return out, nil
+	return append([]string{Base}, slices.Sorted(maps.Keys(found))...), nil
 }

@@ -13,5 +13,8 @@
 // A peel trusts the account key and nothing else: what the bus delivers must be signed or hash to what was signed, the only names it
 // writes on disk are digests below its cache directory, and a pointer older than the one it has is not taken.
 //
+// A tree has environments, as Salt's file_roots have: what stands below @NAME at its root is environment NAME, everything else is
+// base. They are published together, so that a run sees one state of all. A context says which one a Tree or Directory shows.
+//
 // Only content and the executable bit travel: no owners, other modes, times or empty directories.
 package files

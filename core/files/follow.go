@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -28,8 +30,32 @@ func (p *Publisher) Follow(ctx context.Context) {
 	wg.Wait()
 }
 
+// changes are those of the tree's directory and of its environments'.
+func (p *Publisher) changes(ctx context.Context, tree, dir string) <-chan struct{} {
+	if len(p.o.Environments[tree]) == 0 {
+		return Changes(ctx, dir, p.o.Log)
+	}
+	merged := make(chan struct{}, 1)
+	var all sync.WaitGroup
+	for _, dir := range append(slices.Collect(maps.Values(p.o.Environments[tree])), dir) {
+		all.Go(func() {
+			for range Changes(ctx, dir, p.o.Log) {
+				select {
+				case merged <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	go func() {
+		all.Wait()
+		close(merged)
+	}()
+	return merged
+}
+
 func (p *Publisher) follow(ctx context.Context, tree, dir string) {
-	changes := Changes(ctx, dir, p.o.Log)
+	changes := p.changes(ctx, tree, dir)
 	var last string
 	retry := time.NewTimer(0)
 	<-retry.C

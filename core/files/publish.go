@@ -27,9 +27,11 @@ type PublisherOptions struct {
 	Account Signer            // *keys.Account
 	Master  string            // name of this master, recorded in what it publishes
 	Trees   map[string]string // directory of each tree that Follow keeps published
-	Force   bool              // take over whatever is published: zester-master --force-publish
-	Log     *slog.Logger      // nil: nobody
-	Metrics *metrics.Set      // nil: none
+	// Environments are, for a tree, the directories of environments that do not stand below its own one as @NAME.
+	Environments map[string]map[string]string
+	Force        bool         // take over whatever is published: zester-master --force-publish
+	Log          *slog.Logger // nil: nobody
+	Metrics      *metrics.Set // nil: none
 }
 
 // Publisher publishes directories. One at a time may work for a fleet: the holder of the lease. Its methods may be called
@@ -100,7 +102,7 @@ func (p *Publisher) publish(ctx context.Context, tree, dir string) (bool, error)
 		p.trees[tree] = t
 	}
 	up := p.store.upload(ctx)
-	s, err := scan(ctx, dir, t.seen, up, p.warner(tree, dir, t))
+	s, err := scan(ctx, dir, p.o.Environments[tree], t.seen, up, p.warner(tree, dir, t))
 	if sent := up.wait(); sent != nil && !errors.Is(sent, context.Canceled) {
 		err = sent // the reason why the scan ended
 	}

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,37 +40,65 @@ type scanned struct {
 	seen     map[string]*seen
 }
 
-// scan reads a directory and hands every chunk to up. Files that have not changed since before was made, and whose chunks
-// the bucket has, are not read again.
-func scan(ctx context.Context, dir string, before map[string]*seen, up *upload, warn func(path, msg string)) (*scanned, error) {
+// scan reads a directory, and those of environments that have their own, and hands every chunk to up. Files that have not
+// changed since before was made, and whose chunks the bucket has, are not read again.
+func scan(ctx context.Context, dir string, environments map[string]string, before map[string]*seen, up *upload, warn func(path, msg string)) (*scanned, error) {
+	out := &scanned{manifest: &manifest{}, seen: map[string]*seen{}}
+	if err := out.add(ctx, dir, "", environments, before, up, warn); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(environments)) {
+		if err := CheckEnvironment(name); err != nil {
+			return nil, err
+		}
+		if err := out.add(ctx, environments[name], environmentRoot(name), nil, before, up, warn); err != nil {
+			return nil, fmt.Errorf("environment %q: %w", name, err)
+		}
+	}
+	slices.SortFunc(out.manifest.files, func(a, b file) int { return strings.Compare(a.Path, b.Path) })
+	if now := time.Now(); out.newest.After(now) {
+		out.newest = now // a file from the future must not block every publisher until then
+	}
+	return out, nil
+}
+
+// add reads one directory, whose files are published below prefix.
+func (out *scanned) add(ctx context.Context, dir, prefix string, elsewhere map[string]string, before map[string]*seen, up *upload, warn func(path, msg string)) error {
 	root, err := openRoot(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer root.Close()
 	w, err := walk(ctx, root, warn)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := &scanned{manifest: &manifest{}, newest: w.newest, seen: make(map[string]*seen, len(w.files))}
-	if now := time.Now(); out.newest.After(now) {
-		out.newest = now // a file from the future must not block every publisher until then
+	if w.newest.After(out.newest) {
+		out.newest = w.newest
 	}
 	for _, f := range w.files {
-		s := before[f.path]
+		if name, ok := strings.CutPrefix(f.path, environmentMark); ok && elsewhere != nil {
+			name, _, _ = strings.Cut(name, "/")
+			if other, ok := elsewhere[name]; ok {
+				warn(environmentMark+name, "left out: the environment has another directory, "+other)
+				continue
+			}
+		}
+		s := before[prefix+f.path]
 		if !s.still(f.info) || !up.hasAll(&s.result.Body) {
 			s, err = readStable(ctx, root, f.path, up)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // removed in the meantime
 			}
 			if err != nil {
-				return nil, err
+				return err
 			}
+			s.result.Path = prefix + f.path
 		}
-		out.seen[f.path] = s
+		out.seen[s.result.Path] = s
 		out.manifest.files = append(out.manifest.files, s.result)
 	}
-	return out, nil
+	return nil
 }
 
 func (u *upload) hasAll(b *blob) bool {

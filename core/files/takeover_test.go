@@ -169,16 +169,25 @@ func TestCollect(t *testing.T) {
 
 // TestInterrupted stops a publication half-way: readers see the old tree, and what was sent is not sent again.
 func TestInterrupted(t *testing.T) {
+	chunks := 200
+	for !interrupted(t, chunks) { // the publication was over before it could be stopped
+		if chunks *= 2; chunks > 2000 {
+			t.Fatal("no publication could be interrupted")
+		}
+	}
+}
+
+func interrupted(t *testing.T, chunks int) (done bool) {
 	srv := server.StartTest(t)
 	core, p, dir := srv.Core(t), newPublisher(t, srv), t.TempDir()
 	publish(t, p, content{"f": "old"}.write(t, dir))
 	want := content{"f": "new"}
-	for i := range 200 {
+	for i := range chunks {
 		want[fmt.Sprintf("g%03d", i)] = strings.Repeat(fmt.Sprintf("%07d\n", i), ChunkSize/8)
 	}
 	want.write(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
-	stopped := make(chan error)
+	stopped := make(chan error, 1)
 	go func() {
 		_, err := p.Publish(ctx, "states", dir)
 		stopped <- err
@@ -192,7 +201,9 @@ func TestInterrupted(t *testing.T) {
 	}
 	waitFor(t, "some chunks", func() bool { return count() > 5 })
 	cancel()
-	if err := <-stopped; !errors.Is(err, context.Canceled) {
+	if err := <-stopped; err == nil {
+		return false
+	} else if !errors.Is(err, context.Canceled) {
 		t.Fatalf("the publication was meant to be interrupted: %v", err)
 	}
 	peel := srv.Peel(t, "p")
@@ -209,6 +220,7 @@ func TestInterrupted(t *testing.T) {
 	if err != nil || int(e.Revision) > sent {
 		t.Errorf("the first chunk was sent again, as revision %d after %d: %v", e.Revision, sent, err)
 	}
+	return true
 }
 
 // TestLostBucket: chunks that are gone come back when a master starts.

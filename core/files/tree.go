@@ -249,38 +249,50 @@ func (t *Tree) at(ctx context.Context) (*Snapshot, error) {
 
 var _ Source = (*Tree)(nil)
 
-// Load implements Source and render.Loader at the pinned or the current revision.
-func (t *Tree) Load(ctx context.Context, path string) ([]byte, error) {
+// look finds the snapshot and the path in it that a path means.
+func (t *Tree) look(ctx context.Context, path string) (*Snapshot, place, error) {
+	p, err := locate(ctx, path)
+	if err != nil {
+		return nil, p, err
+	}
 	s, err := t.at(ctx)
+	return s, p, err
+}
+
+// Load implements Source and render.Loader at the pinned or the current revision, in the context's environment.
+func (t *Tree) Load(ctx context.Context, path string) ([]byte, error) {
+	s, p, err := t.look(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	return s.Load(ctx, path)
+	return s.Load(ctx, p.inTree())
 }
 
-// Open implements Source at the pinned or the current revision.
+// Open implements Source like Load.
 func (t *Tree) Open(ctx context.Context, path string) (io.ReadCloser, Info, error) {
-	s, err := t.at(ctx)
+	s, p, err := t.look(ctx, path)
 	if err != nil {
 		return nil, Info{}, err
 	}
-	return s.Open(ctx, path)
+	r, info, err := s.Open(ctx, p.inTree())
+	return r, p.seen(info), err
 }
 
-// Stat implements Source at the pinned or the current revision.
+// Stat implements Source like Load.
 func (t *Tree) Stat(ctx context.Context, path string) (Info, error) {
-	s, err := t.at(ctx)
+	s, p, err := t.look(ctx, path)
 	if err != nil {
 		return Info{}, err
 	}
-	return s.Stat(ctx, path)
+	info, err := s.Stat(ctx, p.inTree())
+	return p.seen(info), err
 }
 
-// List implements Source at the pinned or the current revision.
+// List implements Source like Load.
 func (t *Tree) List(ctx context.Context, dir string) ([]Info, error) {
-	s, err := t.at(ctx)
+	s, p, err := t.look(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	return s.List(ctx, dir)
+	return p.seenAll(s.List(ctx, p.inTree()))
 }
