@@ -57,6 +57,8 @@ type Conn struct {
 	opts Options
 	log  *slog.Logger
 
+	stores stores
+
 	errors     atomic.Uint64
 	reconnects atomic.Uint64
 	foreign    atomic.Uint64          // messages passed over: see classify
@@ -245,6 +247,7 @@ func (c *Conn) await(ctx context.Context, subject string) (context.Context, func
 }
 
 func (c *Conn) refuse(subject string, err error) {
+	c.stores.refuse(subject, err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, cancel := range c.waiting[subject] {

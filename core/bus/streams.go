@@ -141,29 +141,40 @@ func (c *Conn) consumer(ctx context.Context, q Queue) (jetstream.Consumer, error
 }
 
 // consume hands on messages until the context ends or the consumer is lost. Each message takes
-// a slot, which the handler gives back.
+// a slot, which the handler gives back. It fetches one at a time: what nats.go's iterator has
+// asked for it keeps in a channel of one, where a heartbeat can be in a message's way, which is
+// then dropped and not delivered again before AckWait.
 func (c *Conn) consume(ctx context.Context, consumer jetstream.Consumer, slots chan struct{}, handle func(jetstream.Msg)) error {
-	iter, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(5*time.Second), jetstream.PullHeartbeat(time.Second))
-	if err != nil {
-		return err
-	}
-	defer iter.Stop()
-	stop := context.AfterFunc(ctx, iter.Stop)
-	defer stop()
 	for {
 		slots <- struct{}{}
-		m, err := iter.Next()
-		if err == nil {
+		m, err := fetchOne(ctx, consumer)
+		if m != nil {
 			handle(m)
 			continue
 		}
 		<-slots
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil: // nothing has come in this while
 		// Silence is of a server that is away, and passes, or of a consumer that is gone, which
 		// nobody tells.
-		if !errors.Is(err, jetstream.ErrNoHeartbeat) || c.lost(ctx, consumer) {
+		case !errors.Is(err, jetstream.ErrNoHeartbeat) || c.lost(ctx, consumer):
 			return err
 		}
 	}
+}
+
+// fetchOne waits a while for a message; nil if none has come.
+func fetchOne(ctx context.Context, consumer jetstream.Consumer) (jetstream.Msg, error) {
+	batch, err := consumer.Fetch(1, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(time.Second))
+	if err != nil {
+		return nil, err
+	}
+	for m := range batch.Messages() {
+		return m, nil
+	}
+	return nil, batch.Error()
 }
 
 func (c *Conn) lost(ctx context.Context, consumer jetstream.Consumer) bool {

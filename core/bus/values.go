@@ -3,7 +3,6 @@ package bus
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -265,8 +264,8 @@ func (c *Conn) leaderless(ctx context.Context, subject string) bool {
 // store works on both sides: the answer to a publish into a stream is the same through an
 // import as it is in the stream's own account.
 func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	if max := c.nc.MaxPayload(); max > 0 && int64(len(msg.Data)) > max {
-		return 0, fmt.Errorf("%w: %d bytes are over the server's max_payload of %d", ErrTooLarge, len(msg.Data), max)
+	if err := c.fits(msg.Data); err != nil {
+		return 0, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -274,31 +273,5 @@ func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var ack struct {
-		Stream string              `json:"stream"`
-		Seq    uint64              `json:"seq"`
-		Error  *jetstream.APIError `json:"error"`
-	}
-	if err := json.Unmarshal(reply.Data, &ack); err != nil {
-		return 0, fmt.Errorf("nats answers a write with %.60q", reply.Data)
-	}
-	if ack.Error != nil {
-		return 0, storeError(ack.Error)
-	}
-	return ack.Seq, nil
-}
-
-func storeError(e *jetstream.APIError) error {
-	switch e.ErrorCode {
-	case jetstream.JSErrCodeStreamWrongLastSequence, 10164: // the latter in a cluster, of a write that is under way
-		return ErrConflict
-	case 10077: // maximum messages per subject, and every other limit: the text tells
-		if strings.Contains(e.Description, "per subject") {
-			return ErrStored
-		}
-		return fmt.Errorf("%w: %s", ErrFull, e.Description)
-	case 10054: // over the stream's maximum message size
-		return fmt.Errorf("%w: %s", ErrTooLarge, e.Description)
-	}
-	return fmt.Errorf("nats: %s (%d)", e.Description, e.ErrorCode)
+	return readPubAck(reply.Data)
 }
