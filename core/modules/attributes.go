@@ -16,6 +16,8 @@ import (
 type attributes struct {
 	mode     *fs.FileMode // permission and special bits
 	uid, gid *int
+	// user and group are names that are nobody's yet, in a test run only: an earlier state may be about to make them.
+	user, group string
 }
 
 // owners looks up users and groups, each name once. It is safe for concurrent use.
@@ -63,8 +65,8 @@ func resolveID(known *sync.Map, name string, lookup func() (string, error)) (int
 	return id, nil
 }
 
-// want reads mode, user and group arguments.
-func (o *owners) want(mode, userName, groupName string) (attributes, error) {
+// want reads mode, user and group arguments. In a test run a user or group that is not there is a difference, no fault.
+func (o *owners) want(test bool, mode, userName, groupName string) (attributes, error) {
 	var a attributes
 	if mode != "" {
 		bits, err := parseMode(mode)
@@ -75,19 +77,49 @@ func (o *owners) want(mode, userName, groupName string) (attributes, error) {
 	}
 	if userName != "" {
 		uid, err := o.user(userName)
-		if err != nil {
+		switch {
+		case err == nil:
+			a.uid = &uid
+		case test && unknownOwner(err):
+			a.user = userName
+		default:
 			return a, fmt.Errorf("there is no user %q: %w", userName, err)
 		}
-		a.uid = &uid
 	}
 	if groupName != "" {
 		gid, err := o.group(groupName)
-		if err != nil {
+		switch {
+		case err == nil:
+			a.gid = &gid
+		case test && unknownOwner(err):
+			a.group = groupName
+		default:
 			return a, fmt.Errorf("there is no group %q: %w", groupName, err)
 		}
-		a.gid = &gid
 	}
 	return a, nil
+}
+
+func unknownOwner(err error) bool {
+	var noUser user.UnknownUserError
+	var noGroup user.UnknownGroupError
+	return errors.As(err, &noUser) || errors.As(err, &noGroup)
+}
+
+// unknown says which of the users and groups that a test run was given are not there.
+func (o *owners) unknown(args Args) []string {
+	var out []string
+	if name := args.Text("user"); name != "" {
+		if _, err := o.user(name); unknownOwner(err) {
+			out = append(out, fmt.Sprintf("there is no user %q yet", name))
+		}
+	}
+	if name := args.Text("group"); name != "" {
+		if _, err := o.group(name); unknownOwner(err) {
+			out = append(out, fmt.Sprintf("there is no group %q yet", name))
+		}
+	}
+	return out
 }
 
 // parseMode reads an octal mode: 644, "0644", 4755.
@@ -147,6 +179,12 @@ func (a attributes) compare(info fs.FileInfo, changes map[string]any) {
 	}
 	if a.gid != nil && gid != *a.gid {
 		add("group", groupName(gid), groupName(*a.gid))
+	}
+	if a.user != "" {
+		add("user", userName(uid), a.user)
+	}
+	if a.group != "" {
+		add("group", groupName(gid), a.group)
 	}
 }
 

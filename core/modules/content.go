@@ -316,7 +316,7 @@ func (s *fileStates) render(ctx context.Context, call *states.Call, name, text s
 		return "", fmt.Errorf("template %q is not supported: use jinja", kind)
 	}
 	vars := call.Vars()
-	vars["source"] = name
+	vars["source"], vars["accumulator"] = name, s.accumulated.named(call.Name)
 	if !strings.Contains(name, ":") {
 		dir := filepath.Dir(name)
 		vars["tplfile"], vars["tpldir"], vars["tpldot"] = name, dir, strings.ReplaceAll(dir, "/", ".")

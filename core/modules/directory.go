@@ -21,7 +21,7 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 	if err != nil {
 		return states.Result{}, err
 	}
-	own, err := s.owners.want(args.Text("mode"), args.Text("user"), args.Text("group"))
+	own, err := s.owners.want(call.Test, args.Text("mode"), args.Text("user"), args.Text("group"))
 	if err != nil {
 		return states.Result{}, err
 	}
@@ -38,7 +38,7 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 		changes["directory"] = "new"
 	}
 	own.compare(at.info, changes)
-	below, err := s.below(at, args)
+	below, err := s.below(at, call)
 	if err != nil {
 		return states.Result{}, err
 	}
@@ -103,7 +103,8 @@ type descendant struct {
 }
 
 // below lists what recurse has to change below a directory. Symbolic links are not followed.
-func (s *fileStates) below(at place, args Args) ([]descendant, error) {
+func (s *fileStates) below(at place, call *states.Call) ([]descendant, error) {
+	args := call.Args
 	what := args.Strings("recurse")
 	if len(what) == 0 {
 		return nil, nil
@@ -120,11 +121,11 @@ func (s *fileStates) below(at place, args Args) ([]descendant, error) {
 		return ""
 	}
 	userName, groupName := pick("user", args.Text("user")), pick("group", args.Text("group"))
-	forDirs, err := s.owners.want(pick("mode", args.Text("mode")), userName, groupName)
+	forDirs, err := s.owners.want(call.Test, pick("mode", args.Text("mode")), userName, groupName)
 	if err != nil {
 		return nil, err
 	}
-	forFiles, err := s.owners.want(pick("mode", args.Text("file_mode")), userName, groupName)
+	forFiles, err := s.owners.want(call.Test, pick("mode", args.Text("file_mode")), userName, groupName)
 	if err != nil || at.info == nil {
 		return nil, err
 	}
@@ -186,7 +187,7 @@ func (s *fileStates) symlink(_ context.Context, call *states.Call) (states.Resul
 	if err != nil {
 		return states.Result{}, err
 	}
-	own, err := s.owners.want("", args.Text("user"), args.Text("group"))
+	own, err := s.owners.want(call.Test, "", args.Text("user"), args.Text("group"))
 	if err != nil {
 		return states.Result{}, err
 	}
@@ -228,11 +229,7 @@ func (s *fileStates) symlink(_ context.Context, call *states.Call) (states.Resul
 // link makes the link beside its place and renames it there.
 func (s *fileStates) link(call *states.Call, at place, target string, isLink bool, own attributes) error {
 	if call.Args.Bool("makedirs") {
-		above, err := s.owners.want(call.Args.Text("dir_mode"), call.Args.Text("user"), call.Args.Text("group"))
-		if err != nil {
-			return err
-		}
-		if err := s.env.makeParents(at.path, above); err != nil {
+		if err := s.makeAbove(at.path, call.Args); err != nil {
 			return err
 		}
 	}

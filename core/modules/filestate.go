@@ -2,6 +2,7 @@ package modules
 
 import (
 	"context"
+	"sync"
 
 	"github.com/ptorbus/zester/core/states"
 )
@@ -10,6 +11,10 @@ import (
 type fileStates struct {
 	env    *Env
 	owners owners
+	// planned are the paths that a test run would have made so far.
+	planned sync.Map
+	// accumulated is what file.accumulated has collected.
+	accumulated accumulators
 }
 
 var (
@@ -22,12 +27,23 @@ var (
 	pathParam  = Param{Name: "name", Aliases: []string{"path"}, Kind: states.Text, Doc: "the path"}
 )
 
+type fileFunc func(*fileStates, context.Context, *states.Call) (states.Result, error)
+
+// bind makes a state function of apply. A test run warns of users and groups that are not there.
+func (s *fileStates) bind(apply fileFunc) func(context.Context, *states.Call) (states.Result, error) {
+	return func(ctx context.Context, call *states.Call) (states.Result, error) {
+		res, err := apply(s, ctx, call)
+		if call.Test {
+			res.Warnings = append(res.Warnings, s.owners.unknown(call.Args)...)
+		}
+		return res, err
+	}
+}
+
 func newFileStates(env *Env) []*states.Function {
 	s := &fileStates{env: env}
-	bind := func(apply func(*fileStates, context.Context, *states.Call) (states.Result, error)) func(context.Context, *states.Call) (states.Result, error) {
-		return func(ctx context.Context, call *states.Call) (states.Result, error) { return apply(s, ctx, call) }
-	}
-	return []*states.Function{
+	bind := s.bind
+	return append(editStates(s), []*states.Function{
 		{Name: "file.managed", Doc: "Make a file hold given contents, with owner and mode.", Apply: bind((*fileStates).managed), Params: []Param{
 			pathParam,
 			{Name: "contents", Aliases: []string{"content"}, Doc: "the contents: text, or a list of lines"},
@@ -80,5 +96,5 @@ func newFileStates(env *Env) []*states.Function {
 		}},
 		{Name: "file.exists", Doc: "Succeed if something is at the path.", Apply: bind((*fileStates).exists), Params: []Param{pathParam}},
 		{Name: "file.missing", Doc: "Succeed if nothing is at the path.", Apply: bind((*fileStates).missing), Params: []Param{pathParam}},
-	}
+	}...)
 }

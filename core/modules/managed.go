@@ -41,7 +41,7 @@ func (s *fileStates) managed(ctx context.Context, call *states.Call) (states.Res
 	if want != nil && !args.Bool("allow_empty") && want.open == nil && len(want.data) == 0 {
 		return states.Result{}, errors.New("the contents are empty and allow_empty is false")
 	}
-	own, err := s.fileAttributes(args, want)
+	own, err := s.fileAttributes(call, want)
 	if err != nil {
 		return states.Result{}, err
 	}
@@ -67,7 +67,8 @@ func (s *fileStates) managed(ctx context.Context, call *states.Call) (states.Res
 	return call.Changed(changes, fmt.Sprintf("File %s updated", path)), nil
 }
 
-func (s *fileStates) fileAttributes(args Args, want *content) (attributes, error) {
+func (s *fileStates) fileAttributes(call *states.Call, want *content) (attributes, error) {
+	args := call.Args
 	mode := args.Text("mode")
 	if mode == "keep" {
 		if mode = ""; want != nil && want.mode != 0 {
@@ -76,7 +77,7 @@ func (s *fileStates) fileAttributes(args Args, want *content) (attributes, error
 			return attributes{}, errors.New("mode: keep needs a local source: files of the tree have no mode")
 		}
 	}
-	return s.owners.want(mode, args.Text("user"), args.Text("group"))
+	return s.owners.want(call.Test, mode, args.Text("user"), args.Text("group"))
 }
 
 // compareContent reports whether the file must be written, and adds the diff to changes.
@@ -109,93 +110,41 @@ func (s *fileStates) compareContent(call *states.Call, at place, want *content, 
 	return true, err
 }
 
-// write puts the content beside the file, with owner and mode, and renames it over the file: a reader sees the old
-// file or the new one. It does not wait for the disk, which would cost a run of a thousand files seconds: after a power
-// failure the next run finds what was lost.
-func (s *fileStates) write(ctx context.Context, call *states.Call, at place, want *content, own attributes) (err error) {
+// write makes what is missing above the file and puts the content there, once check_cmd is content with it.
+func (s *fileStates) write(ctx context.Context, call *states.Call, at place, want *content, own attributes) error {
 	args := call.Args
 	if args.Bool("makedirs") {
-		above, err := s.owners.want(args.Text("dir_mode"), args.Text("user"), args.Text("group"))
-		if err != nil {
-			return err
-		}
-		if err := s.env.makeParents(at.path, above); err != nil {
+		if err := s.makeAbove(at.path, args); err != nil {
 			return err
 		}
 	}
 	if want == nil {
 		want = &content{}
 	}
-	temp, err := os.CreateTemp(parent(at.path), ".zester-*")
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the directory %q is not there: add makedirs: true, or a file.directory that this state requires", parent(at.path))
-	}
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(temp.Name())
+	return s.put(at, want, own, func(temp string) error {
+		if line := args.Text("check_cmd"); line != "" {
+			if err := s.check(ctx, line, temp, args); err != nil {
+				return err
+			}
 		}
-	}()
-	if err := fill(temp, want); err != nil {
-		return err
-	}
-	if err := s.dress(temp.Name(), at, own); err != nil {
-		return err
-	}
-	if line := args.Text("check_cmd"); line != "" {
-		if err := s.check(ctx, line, temp.Name(), args.Text("tmp_dir")); err != nil {
-			return err
+		if at.info != nil && wantsBackup(args["backup"]) {
+			return s.backup(at.path)
 		}
-	}
-	if at.info != nil && wantsBackup(args["backup"]) {
-		if err := s.backup(at.path); err != nil {
-			return err
-		}
-	}
-	return os.Rename(temp.Name(), at.path)
-}
-
-func fill(temp *os.File, want *content) error {
-	source, err := want.reader()
-	if err == nil {
-		_, err = io.Copy(temp, source)
-		err = errors.Join(err, source.Close())
-	}
-	return errors.Join(err, temp.Close())
-}
-
-// dress gives the temporary file the wanted mode and owner; what is not said stays as it was, 0644 for a new file.
-func (s *fileStates) dress(temp string, at place, own attributes) error {
-	mode := fs.FileMode(0o644)
-	if at.info != nil && at.info.Mode().IsRegular() {
-		mode = at.info.Mode() & modeBits
-		uid, gid := ownerOf(at.info)
-		if own.uid == nil {
-			own.uid = &uid
-		}
-		if own.gid == nil {
-			own.gid = &gid
-		}
-	}
-	if own.mode == nil {
-		own.mode = &mode
-	}
-	info, err := os.Lstat(temp)
-	if err != nil {
-		return err
-	}
-	return own.apply(temp, info)
+		return nil
+	})
 }
 
 // check runs check_cmd with a file that has the new contents.
-func (s *fileStates) check(ctx context.Context, line, temp, dir string) error {
-	if dir != "" {
+func (s *fileStates) check(ctx context.Context, line, temp string, args Args) error {
+	dir, ending := args.Text("tmp_dir"), args.Text("tmp_ext")
+	if dir != "" || ending != "" {
+		if dir == "" {
+			dir = parent(temp)
+		}
 		if err := s.env.confined(filepath.Join(dir, "check")); err != nil {
 			return fmt.Errorf("tmp_dir: %w", err)
 		}
-		copied, err := os.CreateTemp(dir, "zester-*")
+		copied, err := os.CreateTemp(dir, ".zester-*"+ending)
 		if err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ func sysDoc(_ context.Context, env *Env, args Args) (any, error) {
 			continue
 		}
 		if f, err := env.registry().Lookup(name); err == nil {
-			out[name] = document(f.Doc, f.Params)
+			out[name] = docText(f.Doc, f.Params)
 		}
 	}
 	return documented(out, args.Text("pattern"), env.registry().Names())
@@ -95,7 +95,7 @@ func sysStateDoc(_ context.Context, env *Env, args Args) (any, error) {
 			continue
 		}
 		if f, err := registry.Lookup(name); err == nil {
-			out[name] = document(f.Doc, f.Params)
+			out[name] = docText(f.Doc, f.Params)
 		}
 	}
 	return documented(out, args.Text("pattern"), registry.Names())
@@ -108,7 +108,7 @@ func documented(out map[string]any, pattern string, known []string) (any, error)
 	return out, nil
 }
 
-func document(doc string, params []Param) string {
+func docText(doc string, params []Param) string {
 	var b strings.Builder
 	b.WriteString(doc)
 	for _, p := range params {

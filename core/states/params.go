@@ -39,7 +39,8 @@ type Param struct {
 	// Aliases are other names for it; the Args hold it under Name.
 	Aliases []string
 	Kind    Kind
-	// Ordered parameters of kind Map hold a *document.Map, in the order in which it is written.
+	// Ordered parameters of kind Map hold a *document.Map, in the order in which it is written; those of kind Any hold
+	// what they are given, with a *document.Map for each mapping.
 	Ordered  bool
 	Required bool
 	Default  any
@@ -115,6 +116,9 @@ func ParamNames(params []Param) []string {
 func (p *Param) Convert(v any) (any, error) {
 	if v == nil {
 		return nil, nil
+	}
+	if p.Ordered && p.Kind == Any {
+		return document.Ordered(v), nil
 	}
 	if p.Ordered {
 		if m, ok := orderedMapping(document.Ordered(v)); ok {

@@ -130,7 +130,7 @@ def listing(root):
         elif stat.S_ISDIR(info.st_mode):
             out.append(f"{rel}/ {stat.S_IMODE(info.st_mode):04o}")
         else:
-            out.append(f"{rel} {stat.S_IMODE(info.st_mode):04o} {json.dumps(path.read_text())}")
+            out.append(f"{rel} {stat.S_IMODE(info.st_mode):04o} {json.dumps(path.read_bytes().decode())}")
     return out
 
 

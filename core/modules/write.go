@@ -1,0 +1,118 @@
+package modules
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/ptorbus/zester/core/states"
+)
+
+// put writes the content beside the file, with owner and mode, and renames it over the file: a reader sees the old file
+// or the new one, also after a power failure. ready, if not nil, looks at the new file before it takes its place.
+func (s *fileStates) put(at place, want *content, own attributes, ready func(temp string) error) (err error) {
+	temp, err := os.CreateTemp(parent(at.path), ".zester-*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the directory %q is not there: add makedirs: true, or a file.directory that this state requires", parent(at.path))
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(temp.Name())
+		}
+	}()
+	if err := fill(temp, want); err != nil {
+		return err
+	}
+	if err := s.dress(temp.Name(), at, own); err != nil {
+		return err
+	}
+	if ready != nil {
+		if err := ready(temp.Name()); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(temp.Name(), at.path); err != nil {
+		return err
+	}
+	return syncDir(parent(at.path))
+}
+
+// fill writes the content to a new file and closes it, when it is on the disk.
+func fill(temp *os.File, want *content) error {
+	source, err := want.reader()
+	if err == nil {
+		_, err = io.Copy(temp, source)
+		err = errors.Join(err, source.Close())
+	}
+	if err == nil {
+		err = temp.Sync()
+	}
+	return errors.Join(err, temp.Close())
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// dress gives the temporary file the wanted mode and owner; what is not said stays as it was, 0644 for a new file.
+func (s *fileStates) dress(temp string, at place, own attributes) error {
+	mode := fs.FileMode(0o644)
+	if at.info != nil && at.info.Mode().IsRegular() {
+		mode = at.info.Mode() & modeBits
+		uid, gid := ownerOf(at.info)
+		if own.uid == nil {
+			own.uid = &uid
+		}
+		if own.gid == nil {
+			own.gid = &gid
+		}
+	}
+	if own.mode == nil {
+		own.mode = &mode
+	}
+	info, err := os.Lstat(temp)
+	if err != nil {
+		return err
+	}
+	return own.apply(temp, info)
+}
+
+// makeAbove makes the missing directories above path, with the owner of the arguments and dir_mode. Without that it is mode,
+// and who may do anything with the file may also enter them.
+func (s *fileStates) makeAbove(path string, args Args) error {
+	mode := args.Text("dir_mode")
+	if mode == "" && args.Text("mode") != "" && args.Text("mode") != "keep" {
+		bits, err := parseMode(args.Text("mode"))
+		if err != nil {
+			return err
+		}
+		bits = bits.Perm()
+		for _, class := range [3]fs.FileMode{0o700, 0o070, 0o007} {
+			if bits&class != 0 {
+				bits |= class & 0o111
+			}
+		}
+		mode = formatMode(bits)
+	}
+	above, err := s.owners.want(false, mode, args.Text("user"), args.Text("group"))
+	if err != nil {
+		return err
+	}
+	return s.env.makeParents(path, above)
+}
+
+// plan remembers in a test run what the run would make, for the states after this one.
+func (s *fileStates) plan(call *states.Call, path string) {
+	if call.Test {
+		s.planned.Store(path, true)
+	}
+}
