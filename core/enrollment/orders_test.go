@@ -174,7 +174,7 @@ func TestOperatorSpeaksForItselfOnly(t *testing.T) {
 	m := f.master()
 	m.submit("web-01")
 	f.operator()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	mallory := Orders{Conn: f.nats.Operator(t, "mallory"), Operator: "alice"}
 	if _, err := mallory.Approve(ctx, []string{"web-01"}, false); !errors.Is(err, bus.ErrPermission) {

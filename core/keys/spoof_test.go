@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -34,7 +35,7 @@ func TestHeadersDoNotRename(t *testing.T) {
 			}
 		}
 		m := &nats.Msg{Subject: bus.ValueSubject(bus.BucketBasket, "p1.ip"), Header: h, Data: []byte("forged")}
-		if reply, err := p1.RequestMsg(m, 5*time.Second); err != nil {
+		if reply, err := p1.RequestMsg(m, patience); err != nil {
 			t.Fatal(err)
 		} else {
 			t.Logf("%v: %s", more, reply.Data)
@@ -89,6 +90,19 @@ func speak(t *testing.T, s *server.TestServer, creds keys.Creds) net.Conn {
 		t.Fatalf("%q, %v", pong, err)
 	}
 	return conn
+}
+
+// ping returns when the server has handled what was sent before.
+func ping(t *testing.T, conn net.Conn) {
+	t.Helper()
+	fmt.Fprint(conn, "PING\r\n")
+	for answer := []byte{}; !bytes.HasSuffix(answer, []byte("PONG\r\n")); {
+		b := make([]byte, 1)
+		if _, err := conn.Read(b); err != nil {
+			t.Fatalf("%q, %v", answer, err)
+		}
+		answer = append(answer, b...)
+	}
 }
 
 // TestBrokenHeadersDoNotRename is the same with header blocks that end before their end, so that what the server adds is not read.
@@ -146,7 +160,7 @@ func TestBrokenHeadersDoNotDeafen(t *testing.T) {
 	}
 	hear := func(w *bus.Watcher, what, value string) {
 		t.Helper()
-		timeout := time.After(20 * time.Second)
+		timeout := time.After(patience)
 		for {
 			select {
 			case e := <-w.Entries():
@@ -171,7 +185,7 @@ func TestBrokenHeadersDoNotDeafen(t *testing.T) {
 		for _, body := range []string{"", "x"} {
 			fmt.Fprintf(conn, "HPUB %s %d %d\r\n%s%s\r\n", bus.ValueSubject(bus.BucketFacts, "p1"), len(header), len(header)+len(body), header, body)
 			value := fmt.Sprint(i, body)
-			time.Sleep(20 * time.Millisecond) // let p1's come first, wherever it goes
+			ping(t, conn) // p1's comes first, wherever it goes
 			if _, err := p2.Put(t.Context(), bus.BucketFacts, "p2", []byte(value)); err != nil {
 				t.Fatal(err)
 			}

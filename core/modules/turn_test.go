@@ -15,10 +15,13 @@ import (
 	"github.com/ptorbus/zester/core/modules"
 )
 
+// patience is how long a test waits for what must come. Nothing is measured by it: a busy machine may need it all.
+const patience = time.Minute
+
 // until waits for a condition.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain for %s", what)
 		}

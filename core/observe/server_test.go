@@ -246,7 +246,7 @@ func TestCloseWaitsForNobodyLong(t *testing.T) {
 	}
 	start := time.Now()
 	server.Close()
-	if took := time.Since(start); took > 3*grace {
+	if took := time.Since(start); took > 20*grace { // they would stay for ever
 		t.Errorf("took %s", took)
 	}
 }

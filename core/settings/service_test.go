@@ -114,9 +114,12 @@ func (f *fleet) follow(s *Store) *Store {
 	return s
 }
 
+// patience is how long a test waits for what must come. Nothing is measured by it: a busy machine may need it all.
+const patience = time.Minute
+
 func waitFor(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !done() {
 		if time.Now().After(deadline) {
 			t.Fatalf("timed out waiting for: %s", what)

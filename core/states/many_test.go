@@ -25,7 +25,7 @@ func TestManyMistakes(t *testing.T) {
 			t.Fatalf("error %d, %q, is on line %d, want %d", i, e.Msg, e.Line, want)
 		}
 	}
-	if took := time.Since(started); took > 20*time.Second {
+	if took := time.Since(started); took > 5*time.Minute {
 		t.Errorf("took %s", took)
 	}
 }
