@@ -18,11 +18,11 @@ build: ## bin/zester and its symlinks
 	bin/zester install --symlinks '$(CURDIR)/bin'
 
 test: ## all tests, hermetic: no network, no root, no services
-	CGO_ENABLED=0 $(GO) test -timeout 3m ./...
+	CGO_ENABLED=0 $(GO) test -timeout 10m ./...
 
 race: ## all tests under the race detector
 	@command -v "$$($(GO) env CC)" >/dev/null || { echo "make race: no C compiler \"$$($(GO) env CC)\" (install gcc; the race detector needs cgo)" >&2; exit 1; }
-	CGO_ENABLED=1 $(GO) test -race -timeout 10m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck
 	@files="$$(gofmt -l .)"; test -z "$$files" || { echo "gofmt -w is missing on:" >&2; echo "$$files" >&2; exit 1; }
@@ -35,7 +35,7 @@ demo: build ## a fleet of five, from enrollment to a load balancer's configurati
 acceptance: build ## boots Debian machines with systemd and manages them, compares templates with Jinja2; needs root
 	testdata/acceptance/prepare
 	$(GO) vet -tags acceptance ./testdata/acceptance
-	$(GO) test -tags acceptance -count 1 -timeout 5m -v ./testdata/acceptance
+	$(GO) test -tags acceptance -count 1 -timeout 20m -v ./testdata/acceptance
 	python3 testdata/render/diff/diff.py run bin/zester
 
 compose-check: ## what is in packaging: flags, manifests and units that exist and agree with each other
@@ -61,7 +61,7 @@ fuzz: ## every fuzz test for FUZZTIME each
 
 cover: ## coverage of each function in bin/cover.html, the total on the terminal
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) test -timeout 5m -coverpkg=./... -coverprofile bin/cover.out ./...
+	CGO_ENABLED=0 $(GO) test -timeout 20m -coverpkg=./... -coverprofile bin/cover.out ./...
 	$(GO) tool cover -html bin/cover.out -o bin/cover.html
 	@$(GO) tool cover -func bin/cover.out | tail -n 1
 
