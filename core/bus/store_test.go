@@ -11,9 +11,6 @@ import (
 	"github.com/ptorbus/zester/core/server"
 )
 
-// patience is how long a test waits for what must come.
-const patience = time.Minute
-
 func storeAsync(t *testing.T, c *bus.Conn, subject string, data []byte, timeout time.Duration) error {
 	t.Helper()
 	done := make(chan error, 1)
