@@ -151,8 +151,8 @@ func (f *fleet) startMaster() error {
 	return f.waitMaster(done, errors)
 }
 
-// startTimeout is how long the master may take to be ready; it takes a fraction of a second.
-const startTimeout = 20 * time.Second
+// startTimeout is how long the master may take to be ready; it takes a fraction of a second, but on a busy machine.
+const startTimeout = 2 * time.Minute
 
 func (f *fleet) waitMaster(done chan struct{}, said *tail) error {
 	deadline := time.After(startTimeout)
