@@ -11,7 +11,8 @@ import (
 var (
 	// A float as YAML 1.1 has it: with a dot, and a sign in its exponent. 1e5 is text, as in a commit id.
 	floatText = regexp.MustCompile(`^[-+]?([0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+][0-9]+)?$`)
-	intText   = regexp.MustCompile(`^([-+]?)(0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$`)
+	// A leading zero is dropped, as by Salt, so that 0644 reads as people mean it; 08 and 09 are text.
+	intText = regexp.MustCompile(`^([-+]?)(0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$`)
 )
 
 func scalar(node *yaml.Node) (any, error) {
