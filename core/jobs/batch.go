@@ -32,12 +32,9 @@ type Batch struct {
 
 func (b *Batch) zero() bool { return *b == Batch{} }
 
-func (b *Batch) check(wait bool) error {
+func (b *Batch) check() error {
 	if b.zero() {
 		return nil
-	}
-	if wait {
-		return errors.New("a job in batches cannot wait for peels to connect")
 	}
 	if b.Size == "" && b.Canary == 0 {
 		return errors.New("the batch has no size")
@@ -73,22 +70,37 @@ func share(text string, all int) (int, error) {
 // large; whichever master has the job in hand goes on from it.
 type progress struct {
 	Released int       `msgpack:"released"` // of Targets, in their order
+	Given    int       `msgpack:"given"`    // how many peels have been given the job
 	Recent   []release `msgpack:"recent"`   // those that are not over, the oldest first
 	Late     int       `msgpack:"late"`     // of those that are, how many have not returned in time
 	Idle     time.Time `msgpack:"idle"`     // since when nothing that was released runs
+
+	// Of a job that waits for peels to connect: those of Targets that were gone when it was their
+	// turn, and those that were late and are not to have another.
+	Absent []string `msgpack:"absent"`
+	Lost   []string `msgpack:"lost"`
 }
 
+// release is a part of Targets, and Peels that had to be waited for.
 type release struct {
-	From int       `msgpack:"from"`
-	To   int       `msgpack:"to"`
-	At   time.Time `msgpack:"at"`
+	From  int       `msgpack:"from"`
+	To    int       `msgpack:"to"`
+	Peels []string  `msgpack:"peels"`
+	At    time.Time `msgpack:"at"`
+}
+
+func (rel *release) peels(r *Record) []string {
+	if len(rel.Peels) == 0 {
+		return r.Targets[rel.From:rel.To]
+	}
+	return slices.Concat(r.Targets[rel.From:rel.To], rel.Peels)
 }
 
 func progressKey(jid string) string { return jid + ".batch" }
 
 // loadProgress gives the entry too: revision 0 where there is none yet.
-func (d *dispatching) loadProgress(ctx context.Context, jid string) (p progress, e bus.Entry, err error) {
-	e, err = d.Conn.Get(ctx, bus.BucketJobs, progressKey(jid))
+func loadProgress(ctx context.Context, c *bus.Conn, jid string) (p progress, e bus.Entry, err error) {
+	e, err = c.Get(ctx, bus.BucketJobs, progressKey(jid))
 	if errors.Is(err, bus.ErrNotFound) {
 		return p, bus.Entry{Bucket: bus.BucketJobs, Key: progressKey(jid)}, nil
 	}
@@ -117,8 +129,13 @@ func (d *dispatching) saveProgress(ctx context.Context, p progress, e bus.Entry)
 type standing struct {
 	running []string // released, not returned, and in time
 	unheard []string // of these, who has neither acked nor left
+	gone    int      // of these, who has left and is not back: they keep nobody else from running
+	waiting []string // not released because they are not connected
 	failed  int
 }
+
+// goneAfter is how long a peel that has begun may be away before another takes its place.
+const goneAfter = 10 * time.Second
 
 // weigh brings the progress up to date with the returns.
 func (d *dispatching) weigh(job *liveJob, p *progress, stored map[string]uint64, now time.Time) standing {
@@ -128,36 +145,69 @@ func (d *dispatching) weigh(job *liveJob, p *progress, stored map[string]uint64,
 	var recent []release
 	for _, rel := range p.Recent {
 		end := rel.At.Add(r.Timeout)
+		over := now.After(end.Add(grace))
 		silent := 0
-		for _, id := range r.Targets[rel.From:rel.To] {
-			if returned(id) {
+		for _, id := range rel.peels(r) {
+			switch {
+			case returned(id):
+				continue
+			case over:
+				d.late(r, p, id)
 				continue
 			}
 			silent++
-			if now.After(end.Add(grace)) {
-				continue
-			}
 			s.running = append(s.running, id)
-			if now.Before(end) && !d.acked(job, id) && d.connected(id) {
+			switch {
+			case d.absent(id) > d.goneAfter:
+				s.gone++
+			case now.Before(end) && !d.acked(job, id) && d.connected(id):
 				s.unheard = append(s.unheard, id)
 			}
 		}
-		switch {
-		case silent == 0:
-		case now.After(end.Add(grace)):
-			p.Late += silent
-		default:
+		if silent > 0 {
 			recent = append(recent, rel)
 		}
 	}
 	p.Recent = recent
-	s.failed = p.Late
+	s.failed = p.Late + s.gone
 	for _, failed := range job.verdicts {
 		if failed {
 			s.failed++
 		}
 	}
+	s.waiting = r.waiting(p, returned, now)
 	return s
+}
+
+// late gives up a peel that has not returned in time; one that has left gets the job anew when it
+// comes, if the job waits.
+func (d *dispatching) late(r *Record, p *progress, id string) {
+	if r.Wait && !d.connected(id) {
+		if !slices.Contains(r.Offline, id) && !slices.Contains(p.Absent, id) {
+			p.Absent = append(p.Absent, id)
+		}
+		return
+	}
+	p.Late++
+	if r.Wait {
+		p.Lost = append(p.Lost, id)
+	}
+}
+
+// waiting are the peels that are still to come; none once the job has waited long enough.
+func (r *Record) waiting(p *progress, returned func(id string) bool, now time.Time) []string {
+	if !r.Wait || now.After(r.until()) {
+		return nil
+	}
+	begun := map[string]bool{}
+	for _, rel := range p.Recent {
+		for _, id := range rel.peels(r) {
+			begun[id] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Concat(p.Absent, r.Offline), func(id string) bool {
+		return begun[id] || returned(id) || slices.Contains(p.Lost, id)
+	})
 }
 
 // judge reads the verdicts of returns that this master has not read yet.
@@ -167,7 +217,7 @@ func (d *dispatching) judge(ctx context.Context, job *liveJob, stored map[string
 		return nil
 	}
 	var fresh []string
-	for _, id := range r.Targets {
+	for _, id := range r.awaited() {
 		subject := bus.Return(r.JID, id)
 		if _, known := job.verdicts[id]; !known && stored[subject] > 0 {
 			fresh = append(fresh, subject)
@@ -182,9 +232,9 @@ func (d *dispatching) judge(ctx context.Context, job *liveJob, stored map[string
 }
 
 // batch looks at a job in batches: who is done, who may be next, whether that is all.
-func (d *dispatching) batch(ctx context.Context, w bus.Work, job *liveJob) (next time.Duration, err error) {
+func (d *dispatching) batch(ctx context.Context, w *bus.Work, job *liveJob) (next time.Duration, err error) {
 	r := job.record
-	p, entry, err := d.loadProgress(ctx, r.JID)
+	p, entry, err := loadProgress(ctx, d.Conn, r.JID)
 	if err != nil {
 		return 0, err
 	}
@@ -197,36 +247,74 @@ func (d *dispatching) batch(ctx context.Context, w bus.Work, job *liveJob) (next
 	}
 	now := d.clock.now()
 	s := d.weigh(job, &p, stored, now)
-	if len(s.running) > 0 || p.Released == 0 {
+	ended := false // just now, all that ran
+	if len(s.running) > 0 || p.Given == 0 {
 		p.Idle = time.Time{}
 	} else if p.Idle.IsZero() {
-		p.Idle = now
+		p.Idle, ended = now, true
 	}
 	n, change := r.mayRelease(&p, s, now)
 	if change != nil {
 		return batchLook, d.changeRecord(ctx, job, change)
 	}
-	over := r.Stopped != "" || p.Released == len(r.Targets)
+	over := r.Stopped != "" || p.Released == len(r.Targets) && len(s.waiting) == 0
 	if over && len(s.running) == 0 || now.After(r.Deadline) {
+		if err := d.saveProgress(ctx, p, entry); err != nil {
+			return 0, err
+		}
 		return 0, d.close(ctx, job, len(stored))
 	}
-	ids := r.Targets[p.Released : p.Released+n]
-	if n > 0 {
-		p.Recent = append(p.Recent, release{p.Released, p.Released + n, now})
-		p.Released += n
-	}
+	ids := d.release(r, &p, s.waiting, n, now)
 	if err := d.saveProgress(ctx, p, entry); err != nil {
 		return 0, err
 	}
 	if ids = slices.Concat(s.unheard, ids); len(ids) > 0 {
-		if err := d.command(ctx, &w, r, ids); err != nil {
+		if err := d.command(ctx, w, r, ids); err != nil {
 			return 0, err
 		}
 	}
-	if r.Paused != "" && len(s.running) == 0 {
+	switch {
+	case len(s.running)+len(ids) > 0 || r.Paused == "" && p.Released < len(r.Targets):
+		return batchLook, nil
+	case ended && r.Wait: // followers need not wait for those who may never come
+		return batchLook, d.Conn.Publish(bus.JobChanged(r.JID), nil)
+	case r.Paused != "":
 		return pausedLook, nil
 	}
-	return batchLook, nil
+	return mostLook, nil // or when a peel comes
+}
+
+// release chooses the next n peels. In a job that waits, who is not connected loses its turn to
+// those who are, and has it when it comes.
+func (d *dispatching) release(r *Record, p *progress, waiting []string, n int, now time.Time) []string {
+	if n == 0 {
+		return nil
+	}
+	rel := release{From: p.Released, To: p.Released, At: now}
+	if !r.Wait {
+		rel.To = min(p.Released+n, len(r.Targets))
+		p.Released = rel.To
+	}
+	for r.Wait && p.Released < len(r.Targets) && len(rel.Peels) < n {
+		if id := r.Targets[p.Released]; d.connected(id) {
+			rel.Peels = append(rel.Peels, id)
+		} else {
+			p.Absent = append(p.Absent, id)
+		}
+		p.Released++
+	}
+	for _, id := range waiting {
+		if len(rel.Peels) < n && d.connected(id) {
+			rel.Peels = append(rel.Peels, id)
+		}
+	}
+	ids := rel.peels(r)
+	if len(ids) > 0 {
+		p.Recent = append(p.Recent, rel)
+		p.Given += len(ids)
+		p.Idle = time.Time{} // though all of them may have returned by the next look
+	}
+	return ids
 }
 
 // batchLook is how often a job in batches is looked at, pausedLook one that is paused.
@@ -237,23 +325,24 @@ const (
 
 // mayRelease says how many targets may be released now. change, if not nil, is to be made to the record first.
 func (r *Record) mayRelease(p *progress, s standing, now time.Time) (n int, change func(*Record)) {
-	size, _ := share(r.Batch.Size, len(r.Targets))
+	all := len(r.awaited())
+	size, _ := share(r.Batch.Size, all)
 	if size == 0 {
-		size = len(r.Targets)
+		size = all
 	}
-	left := len(r.Targets) - p.Released
-	canary := min(r.Batch.Canary, len(r.Targets))
-	limit, _ := share(r.Batch.FailLimit, len(r.Targets))
+	left := len(r.Targets) - p.Released + len(s.waiting)
+	canary := min(r.Batch.Canary, all)
+	limit, _ := share(r.Batch.FailLimit, all)
 	switch {
 	case r.Stopped != "":
 		return 0, nil
 	case limit > 0 && s.failed >= limit && left > 0:
-		return 0, stopped(fmt.Sprintf("%d of %d released targets failed or did not return", s.failed, p.Released))
+		return 0, stopped(fmt.Sprintf("%d of %d released targets failed or did not return", s.failed, p.Given))
 	case r.Paused != "":
 		return 0, nil
-	case canary == 0 || r.Confirmed || p.Released > canary:
-	case p.Released < canary:
-		return canary - p.Released, nil
+	case canary == 0 || r.Confirmed || p.Given > canary:
+	case p.Given < canary:
+		return canary - p.Given, nil
 	case s.failed > 0 && left > 0:
 		return 0, stopped(fmt.Sprintf("%d of %d canaries failed or did not return", s.failed, canary))
 	case len(s.running) > 0 || left == 0:
@@ -263,10 +352,10 @@ func (r *Record) mayRelease(p *progress, s standing, now time.Time) (n int, chan
 	case now.Before(p.Idle.Add(r.Batch.CanaryWait)):
 		return 0, nil
 	}
-	if r.Batch.Wait > 0 && p.Released > 0 && (len(s.running) > 0 || now.Before(p.Idle.Add(r.Batch.Wait))) {
+	if r.Batch.Wait > 0 && p.Given > 0 && (len(s.running) > 0 || now.Before(p.Idle.Add(r.Batch.Wait))) {
 		return 0, nil
 	}
-	return max(0, min(size-len(s.running), left)), nil
+	return max(0, min(size-len(s.running)+s.gone, left)), nil
 }
 
 func stopped(why string) func(*Record) { return func(r *Record) { r.Stopped = why } }

@@ -31,18 +31,23 @@ func newSquad(t *testing.T, n int, function func(id string) (any, int, error)) *
 		id := fmt.Sprintf("web-%02d", i)
 		s.ids = append(s.ids, id)
 		s.peels[id] = s.peel(t, id)
-		s.peels[id].exec.ping = func(context.Context, keys.Command) (any, int, error) {
-			now := s.running.Add(1)
-			defer s.running.Add(-1)
-			for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
-			}
-			s.mu.Lock()
-			s.order = append(s.order, id)
-			s.mu.Unlock()
-			return function(id)
-		}
+		s.peels[id].exec.ping = s.function(id, function)
 	}
 	return s
+}
+
+// function notes that a peel runs one.
+func (s *squad) function(id string, f func(id string) (any, int, error)) func(context.Context, keys.Command) (any, int, error) {
+	return func(context.Context, keys.Command) (any, int, error) {
+		now := s.running.Add(1)
+		defer s.running.Add(-1)
+		for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
+		}
+		s.mu.Lock()
+		s.order = append(s.order, id)
+		s.mu.Unlock()
+		return f(id)
+	}
 }
 
 func (s *squad) ran() []string {
@@ -121,7 +126,7 @@ func TestBatchFailLimit(t *testing.T) {
 			t.Logf("%+v", sum)
 			return false
 		}
-		if !slices.Equal(s.ran(), []string{"web-00", "web-01"}) || sum.ExitCode() != jobs.ExitPartial || len(sum.Silent) != 4 {
+		if !slices.Equal(s.ran(), []string{"web-00", "web-01"}) || sum.ExitCode() != jobs.ExitPartial || len(sum.Silent) != 4 || sum.Silent[0].Unreleased || !sum.Silent[1].Unreleased || !sum.Silent[3].Unreleased {
 			t.Errorf("%v ran; %+v", s.ran(), sum)
 		}
 		if !slices.Equal(held, []jobs.Event{jobs.Held{Why: "2 of 3 released targets failed or did not return", Stopped: true}}) {
@@ -197,7 +202,7 @@ func TestPauseAndAbort(t *testing.T) {
 	release <- struct{}{}
 	until(t, func() bool { return len(s.stored(t, job.ID)) == 1 })
 	look, record, err := c.Follow(t.Context(), job.ID, false)
-	if sum, _ := collect(look); err != nil || record.Paused != "by alice" || len(sum.Silent) != 3 {
+	if sum, _ := collect(look); err != nil || record.Paused != "by alice" || len(sum.Silent) != 3 || !sum.Silent[0].Unreleased || !sum.Silent[2].Unreleased {
 		t.Errorf("%+v %+v %v", record, sum, err)
 	}
 	send(jobs.Resume)
@@ -205,7 +210,7 @@ func TestPauseAndAbort(t *testing.T) {
 	send(jobs.Abort)
 	release <- struct{}{}
 	sum, _ := collect(job)
-	if sum.Returned != 2 || len(sum.Silent) != 2 || len(s.ran()) != 2 {
+	if sum.Returned != 2 || len(sum.Silent) != 2 || !sum.Silent[0].Unreleased || !sum.Silent[1].Unreleased || len(s.ran()) != 2 {
 		t.Errorf("%+v, %v ran", sum, s.ran())
 	}
 	if r := s.closed(t, job.ID); r.Stopped != "by alice" || r.Stage() != jobs.StageAborted {
@@ -213,15 +218,13 @@ func TestPauseAndAbort(t *testing.T) {
 	}
 	for _, test := range []struct {
 		batch jobs.Batch
-		wait  bool
 		want  string
 	}{
-		{jobs.Batch{Size: "0"}, false, `"0": want a number from 1, or a share from 1% to 100%`},
-		{jobs.Batch{Size: "200%"}, false, `"200%": want a number from 1, or a share from 1% to 100%`},
-		{jobs.Batch{FailLimit: "1"}, false, "the batch has no size"},
-		{jobs.Batch{Size: "1"}, true, "a job in batches cannot wait for peels to connect"},
+		{jobs.Batch{Size: "0"}, `"0": want a number from 1, or a share from 1% to 100%`},
+		{jobs.Batch{Size: "200%"}, `"200%": want a number from 1, or a share from 1% to 100%`},
+		{jobs.Batch{FailLimit: "1"}, "the batch has no size"},
 	} {
-		if _, err := c.Submit(t.Context(), jobs.Request{Target: "*", Function: "test.ping", Batch: test.batch, Wait: test.wait}); err == nil || err.Error() != test.want {
+		if _, err := c.Submit(t.Context(), jobs.Request{Target: "*", Function: "test.ping", Batch: test.batch}); err == nil || err.Error() != test.want {
 			t.Errorf("%+v: %v", test.batch, err)
 		}
 	}

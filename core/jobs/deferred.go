@@ -183,21 +183,34 @@ func (d *dispatching) offer(ctx context.Context, jid string, ids []string) {
 	}
 }
 
+// openOne gives an open job; nil if there is none.
+func (d *dispatching) openOne(ctx context.Context, jid string) (*liveJob, error) {
+	if job := d.get(jid); job != nil {
+		return job, nil
+	}
+	read := time.Now()
+	r, rev, err := LoadRecord(ctx, d.Conn, jid)
+	if errors.Is(err, ErrNoJob) || err == nil && r.State != StateOpen {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	job := newLiveJob(r, rev, read)
+	d.keep(job)
+	return job, nil
+}
+
 func (d *dispatching) offerOnce(ctx context.Context, jid string, ids []string, first bool) (left []string, err error) {
 	if err := d.clock.compare(ctx); err != nil {
 		return ids, err
 	}
-	job := d.get(jid)
-	if job == nil {
-		r, rev, err := LoadRecord(ctx, d.Conn, jid)
-		if errors.Is(err, ErrNoJob) || err == nil && r.State != StateOpen {
-			return nil, nil
-		}
-		if err != nil {
-			return ids, err
-		}
-		job = newLiveJob(r, rev)
-		d.keep(job)
+	job, err := d.openOne(ctx, jid)
+	switch {
+	case err != nil:
+		return ids, err
+	case job == nil:
+		return nil, nil
 	}
 	silent, _, err := d.silent(ctx, job)
 	if err != nil {
@@ -207,6 +220,10 @@ func (d *dispatching) offerOnce(ctx context.Context, jid string, ids []string, f
 		return !slices.Contains(silent, id) || !first && d.acked(job, id)
 	})
 	r := job.record
+	if r.inBatches() && r.CancelledBy == "" {
+		go d.attend(ctx, jid)
+		return nil, nil
+	}
 	switch {
 	case len(left) == 0 || !d.clock.now().Before(r.Deadline):
 		return nil, nil

@@ -30,7 +30,7 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 		return 0, d.close(ctx, job, 0)
 	}
 	if r.inBatches() && r.CancelledBy == "" {
-		return d.batch(ctx, w, job)
+		return d.batch(ctx, &w, job)
 	}
 	targets := r.Targets // the others get it as they come
 	if w.Attempt > 1 {
@@ -65,7 +65,7 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next time.Duration, err error) {
 	r := job.record
 	if r.inBatches() && r.CancelledBy == "" {
-		return d.batch(ctx, w, job)
+		return d.batch(ctx, &w, job)
 	}
 	silent, returned, err := d.silent(ctx, job)
 	if err != nil {

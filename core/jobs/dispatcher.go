@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -34,6 +36,9 @@ type nearest interface{ Nearest(id string) string }
 // Ready() <-chan struct{} is not ready, everybody counts as connected.
 type Connections interface{ Connected(id string) bool }
 
+// absences say for how long a peel that is not connected has been gone.
+type absences interface{ Absent(id string) time.Duration }
+
 type readying interface{ Ready() <-chan struct{} }
 
 // Dispatcher is a master's half of jobs. Any number of masters share the work. Set the fields,
@@ -53,6 +58,7 @@ type Dispatcher struct {
 
 	guardLimits guardLimits
 	localClock  func() time.Time // of a test; nil is this host's
+	goneAfter   time.Duration    // of a test; 0 is goneAfter
 }
 
 // workQueue is the consumer that all masters share.
@@ -69,8 +75,10 @@ type dispatching struct {
 	holders
 	ready <-chan struct{} // of Presence; nil if it always is
 
-	mu   sync.Mutex
-	live map[string]*liveJob
+	mu       sync.Mutex
+	live     map[string]*liveJob
+	changes  map[string]time.Time // when records of jobs were changed, for a while; "" stands for all
+	attended map[string]bool      // by attend; true: look once more
 
 	clock *fleetClock
 }
@@ -79,19 +87,20 @@ type liveJob struct {
 	inHand sync.Mutex // of the handler that has it
 	record *Record
 	rev    uint64
+	read   time.Time       // when the record was read, or a moment before
 	acked  map[string]bool // guarded by dispatching.mu
 	sent   time.Time       // when its commands first went out from here; guarded too
 	// verdicts of returns of a job in batches: whether they failed. Guarded by inHand.
 	verdicts map[string]bool
 }
 
-func newLiveJob(r *Record, rev uint64) *liveJob {
-	return &liveJob{record: r, rev: rev, acked: map[string]bool{}, verdicts: map[string]bool{}}
+func newLiveJob(r *Record, rev uint64, read time.Time) *liveJob {
+	return &liveJob{record: r, rev: rev, read: read, acked: map[string]bool{}, verdicts: map[string]bool{}}
 }
 
 // Run takes jobs until the context ends.
 func (d Dispatcher) Run(ctx context.Context) error {
-	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}, deferred: newDeferred(), holders: newHolders(rand.Text())}
+	run := &dispatching{Dispatcher: d, live: map[string]*liveJob{}, changes: map[string]time.Time{}, attended: map[string]bool{}, deferred: newDeferred(), holders: newHolders(rand.Text())}
 	if run.Log == nil {
 		run.Log = slog.New(slog.DiscardHandler)
 	}
@@ -100,6 +109,9 @@ func (d Dispatcher) Run(ctx context.Context) error {
 	}
 	if run.Workers <= 0 {
 		run.Workers = 32
+	}
+	if run.goneAfter <= 0 {
+		run.goneAfter = goneAfter
 	}
 	run.meters = newDispatcherMeters(run.Metrics, run.open)
 	run.clock = newFleetClock(run.Conn, run.localClock, run.Log)
@@ -181,6 +193,17 @@ func (d *dispatching) connected(id string) bool {
 	return d.Presence.Connected(id)
 }
 
+// absent is how long a peel has not been connected.
+func (d *dispatching) absent(id string) time.Duration {
+	if d.connected(id) {
+		return 0
+	}
+	if p, ok := d.Presence.(absences); ok {
+		return p.Absent(id)
+	}
+	return math.MaxInt64
+}
+
 // handle takes a job one step on: from the queue to its targets, or to another look at who has
 // returned. Then the queue has it again, until it is closed.
 func (d *dispatching) handle(ctx context.Context, w bus.Work) {
@@ -189,6 +212,8 @@ func (d *dispatching) handle(ctx context.Context, w bus.Work) {
 	switch {
 	case ctx.Err() != nil:
 		err = w.Later(0) // stopping: another master goes on at once
+	case conflicting(err): // another master is faster
+		err = w.Later(batchLook)
 	case err != nil:
 		d.Log.Warn("a job has to wait: trying again", "operator", bus.Submitter(w.Subject), "attempt", w.Attempt, "error", err)
 		err = w.Later(min(time.Duration(w.Attempt)*200*time.Millisecond, 5*time.Second))
@@ -250,10 +275,22 @@ func (d *dispatching) get(jid string) *liveJob {
 	return d.live[jid]
 }
 
+// keep keeps a job at hand, unless its record has changed since it was read: what follows from
+// that would wait for ever.
 func (d *dispatching) keep(job *liveJob) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.live[job.record.JID] = job
+	if jid := job.record.JID; !job.read.Before(d.changes[jid]) && !job.read.Before(d.changes[""]) {
+		d.live[jid] = job
+	}
+}
+
+// changed forgets a job whose record another hand has changed.
+func (d *dispatching) changed(jid string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changes[jid] = time.Now()
+	delete(d.live, jid)
 }
 
 func (d *dispatching) forget(jid string) {
@@ -265,6 +302,7 @@ func (d *dispatching) forget(jid string) {
 func (d *dispatching) forgetAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.changes[""] = time.Now()
 	clear(d.live)
 }
 
@@ -302,6 +340,7 @@ func (d *dispatching) forgetting(ctx context.Context) {
 		case <-t.C:
 			now := d.clock.now()
 			d.mu.Lock()
+			maps.DeleteFunc(d.changes, func(_ string, at time.Time) bool { return time.Since(at) > time.Minute })
 			for jid, job := range d.live {
 				if now.Sub(job.record.Deadline) > time.Minute {
 					delete(d.live, jid)

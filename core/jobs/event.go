@@ -18,6 +18,13 @@ type Addressed struct {
 	Until time.Time
 }
 
+// Postponed are peels that had left when it was their turn in a job in batches. They get the job
+// when they connect, until Until.
+type Postponed struct {
+	Peels []string
+	Until time.Time
+}
+
 // Refused says that the masters have refused the request, and why.
 type Refused struct{ Reason string }
 
@@ -41,6 +48,7 @@ type Declined struct {
 
 func (Queued) event()    {}
 func (Addressed) event() {}
+func (Postponed) event() {}
 func (Refused) event()   {}
 func (Cancelled) event() {}
 func (Held) event()      {}
@@ -68,6 +76,9 @@ type Summary struct {
 type Silent struct {
 	Peel  string
 	Acked bool // it has taken the job, and may still be at it
+	// Unreleased: its turn in a job in batches had not come. Absent: it was not connected when it
+	// was submitted, or its turn came, and has not been given the job.
+	Unreleased, Absent bool
 	// Declined is why it has not taken the job, if it said so.
 	Declined *Decline
 }

@@ -17,6 +17,9 @@ func SetClock(d *Dispatcher, local func() time.Time) { d.localClock = local }
 
 func SetPeelClock(r *Runner, local func() time.Time) { r.localClock = local }
 
+// SetGoneAfter has a peel's place in a batch taken when it has been away for so long.
+func SetGoneAfter(d *Dispatcher, after time.Duration) { d.goneAfter = after }
+
 // ListBack is List with a window of its own.
 func ListBack(ctx context.Context, c *bus.Conn, f Filter, window uint64) ([]*Record, error) {
 	if f.Limit == 0 {

@@ -37,6 +37,7 @@ type Job struct {
 	glance    bool            // is not to wait for anything
 	closed    bool            // the masters have closed it
 	held      Held            // as it was told last
+	batch     *batchView      // of a job in batches
 	deadline  time.Time       // where it is later than the request's timeout tells
 	patient   bool            // waits for those too who have to connect first
 	waiting   map[string]bool // targets that have not returned
@@ -160,7 +161,10 @@ func (j *Job) conclude() {
 	j.summary.Queued = !j.addressed && j.summary.Refused == "" && j.summary.Err == nil
 	for _, peel := range j.summary.Targets {
 		if j.waiting[peel] {
-			j.summary.Silent = append(j.summary.Silent, Silent{peel, j.acked[peel], j.declined[peel]})
+			j.summary.Silent = append(j.summary.Silent, Silent{
+				Peel: peel, Acked: j.acked[peel], Declined: j.declined[peel],
+				Unreleased: j.batch.unreleased(peel), Absent: j.batch.absent(peel),
+			})
 		}
 	}
 }
@@ -323,6 +327,10 @@ func (j *Job) readRecord(ctx context.Context) error {
 	}
 	j.reread = false
 	if record.inBatches() {
+		if j.batch, err = viewBatch(ctx, j.client.Conn, record); err != nil {
+			return err
+		}
+		j.postpone(record)
 		j.deadline, j.closed = time.Now().Add(j.client.left(ctx, record.Deadline)), record.State == StateClosed
 		held := Held{record.Paused, false}
 		if record.Stopped != "" {
@@ -339,6 +347,27 @@ func (j *Job) readRecord(ctx context.Context) error {
 		j.emit(Cancelled{by})
 	}
 	return nil
+}
+
+// postpone stops waiting for those who have left, once they are all that is left.
+func (j *Job) postpone(r *Record) {
+	if j.patient || !r.Wait || !j.batch.idle {
+		return
+	}
+	var gone []string
+	for _, id := range j.summary.Targets {
+		if j.waiting[id] && j.batch.absent(id) {
+			delete(j.waiting, id)
+			j.later[id] = true
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	j.summary.Targets = slices.DeleteFunc(slices.Clone(j.summary.Targets), func(id string) bool { return slices.Contains(gone, id) })
+	j.summary.Offline = slices.Concat(j.summary.Offline, gone)
+	j.emit(Postponed{gone, r.until()})
 }
 
 // readReturns looks for stored returns of peels that are waited for. The names come first:

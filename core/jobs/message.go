@@ -63,7 +63,7 @@ func (r *Request) Check() error {
 	case r.Expires != 0 && !r.Wait:
 		return fmt.Errorf("expires %s: only a job that waits for peels to connect expires", r.Expires)
 	}
-	if err := r.Batch.check(r.Wait); err != nil {
+	if err := r.Batch.check(); err != nil {
 		return err
 	}
 	return checkFunction(r.Function)

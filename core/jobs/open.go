@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 )
@@ -25,6 +26,7 @@ func (d *dispatching) openJob(ctx context.Context, w bus.Work, req Request, oper
 	if err != nil {
 		return nil, err
 	}
+	read := time.Now()
 	rev, err := createRecord(ctx, d.Conn, record)
 	switch {
 	case errors.Is(err, bus.ErrExists):
@@ -42,11 +44,12 @@ func (d *dispatching) openJob(ctx context.Context, w bus.Work, req Request, oper
 	d.meters.requests("accepted").Inc()
 	d.Log.Info("job", "job", record.JID, "operator", operator, "target", clip(record.Target, 200), "function", record.Function,
 		"targets", len(record.Targets), "offline", len(record.Offline), "missing", len(record.Missing), "comment", record.Comment)
-	return newLiveJob(record, rev), nil
+	return newLiveJob(record, rev, read), nil
 }
 
 // load takes over what another master, or this one before a restart, has begun.
 func (d *dispatching) load(ctx context.Context, jid, operator string) (*liveJob, error) {
+	read := time.Now()
 	record, rev, err := LoadRecord(ctx, d.Conn, jid)
 	switch {
 	case err != nil:
@@ -62,7 +65,7 @@ func (d *dispatching) load(ctx context.Context, jid, operator string) (*liveJob,
 	}
 	d.meters.takeovers.Inc()
 	d.Log.Info("taking over a job", "job", jid, "operator", operator, "function", record.Function)
-	return newLiveJob(record, rev), nil
+	return newLiveJob(record, rev, read), nil
 }
 
 // newRecord decides what a request comes to: whom to address, or why not. An error means that
@@ -90,6 +93,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	r.Created, r.Deadline = now.Add(-age), r.Deadline.Add(-age)
 	if req.Wait {
 		r.Deadline = r.Created.Add(req.Expires)
+		r.Expires = r.Deadline
 	}
 	if !req.Batch.zero() {
 		r.Deadline = r.Created.Add(MaxExpires)

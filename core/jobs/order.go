@@ -85,7 +85,7 @@ func (d *dispatching) serveOrders() (stop func(), err error) {
 		return nil, err
 	}
 	changes, err := d.Conn.Subscribe(bus.AllJobChanges, func(m bus.Msg) {
-		d.forget(bus.ChangedJob(m.Subject))
+		d.changed(bus.ChangedJob(m.Subject))
 	})
 	if err != nil {
 		orders.Stop()
@@ -102,6 +102,7 @@ func (d *dispatching) obey(ctx context.Context, operator string, q jobOrder) (Ob
 	}
 	var job *liveJob
 	for attempt := 0; ; attempt++ {
+		read := time.Now()
 		r, rev, err := d.awaitRecord(ctx, q.JID)
 		if err != nil {
 			return Obeyed{}, err
@@ -118,7 +119,7 @@ func (d *dispatching) obey(ctx context.Context, operator string, q jobOrder) (Ob
 		if err != nil {
 			return Obeyed{}, err
 		}
-		job = newLiveJob(r, rev)
+		job = newLiveJob(r, rev, read)
 		break
 	}
 	if err := d.Conn.Publish(bus.JobChanged(q.JID), nil); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +42,7 @@ type Presence struct {
 	conns map[connection]*presence
 	peels map[string]map[connection]*presence
 	gone  map[connection]time.Time // a list made before their end may still name them
+	left  map[string]time.Time     // when peels went that are not connected
 	round int                      // of looking at the lists
 	quiet map[string]int           // servers that did not answer, and how often in a row
 }
@@ -76,7 +78,7 @@ func NewPresence(conn *bus.Conn, account string, log *slog.Logger) *Presence {
 		conn: conn, account: account, log: log,
 		again: make(chan struct{}, 1), ready: make(chan struct{}),
 		conns: map[connection]*presence{}, peels: map[string]map[connection]*presence{},
-		hooks: map[int]func(string){}, gone: map[connection]time.Time{}, quiet: map[string]int{}, trouble: quietLog{every: time.Minute}, page: listPage,
+		hooks: map[int]func(string){}, gone: map[connection]time.Time{}, left: map[string]time.Time{}, quiet: map[string]int{}, trouble: quietLog{every: time.Minute}, page: listPage,
 	}
 }
 
@@ -88,6 +90,20 @@ func (p *Presence) Connected(id string) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return len(p.peels[id]) > 0
+}
+
+// Absent is how long a peel has not been connected; for ever if it was not seen yet.
+func (p *Presence) Absent(id string) time.Duration {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	at, known := p.left[id]
+	switch {
+	case len(p.peels[id]) > 0:
+		return 0
+	case known:
+		return time.Since(at)
+	}
+	return math.MaxInt64
 }
 
 // List gives the connected peels, by id. Of several connections of one the newest counts.
@@ -226,6 +242,7 @@ func (p *Presence) add(c connection, peel Peel) bool {
 		p.peels[peel.ID] = map[connection]*presence{}
 	}
 	p.peels[peel.ID][c] = seen
+	delete(p.left, peel.ID)
 	return true
 }
 
@@ -252,6 +269,7 @@ func (p *Presence) remove(c connection) string {
 		return ""
 	}
 	delete(p.peels, id)
+	p.left[id] = time.Now()
 	return id
 }
 

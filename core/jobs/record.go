@@ -46,9 +46,10 @@ type Record struct {
 	// Until is the Deadline as it was at first; peels remember the job at least that long.
 	Until time.Time `msgpack:"until"`
 
-	// Wait: Offline are waited for too, and get the job when they connect.
-	Wait    bool `msgpack:"wait"`
-	NoQueue bool `msgpack:"no_queue"`
+	// Wait: Offline are waited for too, until Expires, and get the job when they connect.
+	Wait    bool      `msgpack:"wait"`
+	Expires time.Time `msgpack:"expires"`
+	NoQueue bool      `msgpack:"no_queue"`
 
 	// Batch releases Targets in their order. Paused and Stopped say why it does not go on, for a
 	// while or for good; Confirmed that an operator has let it go on after its canaries.
@@ -238,8 +239,11 @@ func (r *Record) awaited() []string {
 
 // until is when the job ends for those who have to connect first; zero if they are not waited for.
 func (r *Record) until() time.Time {
-	if !r.Wait {
+	switch {
+	case !r.Wait:
 		return time.Time{}
+	case !r.Expires.IsZero() && r.Expires.Before(r.Deadline):
+		return r.Expires
 	}
 	return r.Deadline
 }

@@ -140,6 +140,10 @@ func (s *session) event(job *jobs.Job, e jobs.Event) {
 		for _, id := range e.Offline {
 			s.print.problem(id, text)
 		}
+	case jobs.Postponed:
+		for _, id := range e.Peels {
+			s.print.problem(id, "not connected when its turn came: it gets the job when it connects, until "+stamp(e.Until))
+		}
 	case jobs.Cancelled:
 		fmt.Fprintf(s.stdio.Err, "job %s is cancelled by %s\n", job.ID, e.By)
 	case jobs.Held:
@@ -179,14 +183,15 @@ func (s *session) conclude(sum *jobs.Summary, late string) error {
 	}
 	for _, peel := range sum.Silent {
 		text := late
-		if peel.Declined != nil {
-			text = peel.Declined.String()
-		}
-		if sum.Stopped != "" && !peel.Acked {
-			text = "not released, or " + late
-		}
-		if peel.Acked {
+		switch {
+		case peel.Acked:
 			text += "; it has the job and may still be at it"
+		case peel.Unreleased:
+			text = "not released"
+		case peel.Absent:
+			text = "not connected"
+		case peel.Declined != nil:
+			text = peel.Declined.String()
 		}
 		s.print.problem(peel.Peel, text)
 	}

@@ -41,6 +41,7 @@ func jobData(r *jobs.Record, sum *jobs.Summary, returns []jobs.Return) map[strin
 	data := jobFields(r)
 	data["targets"], data["offline"], data["missing"] = listOf(texts(r.Targets)), listOf(texts(r.Offline)), listOf(texts(r.Missing))
 	data["returned"], data["failed"], data["waiting"] = sum.Returned, listOf(texts(sum.Failed)), listOf(texts(silentOf(sum)))
+	data["unreleased"] = listOf(texts(silentAs(sum, unreleased)))
 	all := map[string]any{}
 	for _, ret := range returns {
 		all[ret.Peel] = returnData(ret)
@@ -58,12 +59,23 @@ func texts(list []string) []any {
 }
 
 func silentOf(sum *jobs.Summary) []string {
+	return silentAs(sum, func(jobs.Silent) bool { return true })
+}
+
+// silentAs are the targets without a return of one kind: unreleased, absent or unanswered.
+func silentAs(sum *jobs.Summary, kind func(jobs.Silent) bool) []string {
 	var ids []string
 	for _, s := range sum.Silent {
-		ids = append(ids, s.Peel)
+		if kind(s) {
+			ids = append(ids, s.Peel)
+		}
 	}
 	return ids
 }
+
+func unreleased(s jobs.Silent) bool { return s.Unreleased }
+func absent(s jobs.Silent) bool     { return s.Absent }
+func unanswered(s jobs.Silent) bool { return !s.Unreleased && !s.Absent }
 
 func (s *session) jobHead(r *jobs.Record, sum *jobs.Summary) {
 	field := func(name, value string) {
@@ -99,7 +111,9 @@ func (s *session) jobHead(r *jobs.Record, sum *jobs.Summary) {
 	if r.Closed.IsZero() {
 		silent = "waits for"
 	}
-	field(silent, strings.Join(silentOf(sum), ", "))
+	field(silent, strings.Join(silentAs(sum, unanswered), ", "))
+	field("held back", strings.Join(silentAs(sum, unreleased), ", "))
+	field("absent", strings.Join(silentAs(sum, absent), ", "))
 	field("offline", strings.Join(sum.Offline, ", "))
 	field("unknown", strings.Join(r.Missing, ", "))
 }
