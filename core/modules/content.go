@@ -2,12 +2,12 @@ package modules
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -28,7 +28,11 @@ type content struct {
 	data []byte
 	open func() (io.ReadCloser, error) // nil for data
 	// mode of a local source, for mode: keep.
-	mode fs.FileMode
+	mode   fs.FileMode
+	remote bool // on a server
+	// sum is the hash it is known to have, if any.
+	sum     []byte
+	newHash func() hash.Hash
 }
 
 func (c *content) reader() (io.ReadCloser, error) {
@@ -54,6 +58,10 @@ func (c *content) equals(path string, size int64) (bool, error) {
 	defer file.Close()
 	if c.open == nil {
 		return equalData(c.data, file)
+	}
+	if c.sum != nil {
+		got, err := sumOf(file, c.newHash)
+		return bytes.Equal(got, c.sum), err
 	}
 	source, err := c.open()
 	if err != nil {
@@ -128,7 +136,7 @@ func (s *fileStates) wanted(ctx context.Context, call *states.Call) (*content, e
 			data = s.env.grains()
 		}
 		var found bool
-		if value, found = dig(data, args.Text(kinds[0]), ":"); !found {
+		if value, found = dig(data, args.Text(kinds[0]), cmp.Or(args.Text("contents_delimiter"), ":")); !found {
 			return nil, fmt.Errorf("%s: there is no %q", kinds[0], args.Text(kinds[0]))
 		}
 	}
@@ -137,9 +145,25 @@ func (s *fileStates) wanted(ctx context.Context, call *states.Call) (*content, e
 		return nil, fmt.Errorf("%s: %w", kinds[0], err)
 	}
 	if args.Has("template") {
-		if text, err = s.render(ctx, call, call.SLS+":"+call.ID, text); err != nil {
+		template := text
+		if text, err = s.render(ctx, call, call.SLS+":"+call.ID, template); err != nil {
 			return nil, err
 		}
+		if strings.HasSuffix(template, "\n") {
+			text += "\n"
+		}
+	}
+	return encoded(text, args)
+}
+
+// encoded is a text in the encoding of the arguments.
+func encoded(text string, args Args) (*content, error) {
+	set, err := newCharset(args.Text("encoding"))
+	if err != nil {
+		return nil, err
+	}
+	if text, err = set.encode(text); err != nil {
+		return nil, err
 	}
 	return &content{data: []byte(text)}, nil
 }
@@ -187,17 +211,26 @@ func python(v any) string {
 func (s *fileStates) sourceContent(ctx context.Context, call *states.Call) (*content, error) {
 	sources := call.Args.Strings("source")
 	for _, source := range sources {
-		c, err := s.open(ctx, source)
+		c, err := s.open(ctx, source, call.Args)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("source %q: %w", source, err)
 		}
-		if sum := call.Args.Text("source_hash"); sum != "" {
-			if err := c.verify(sum); err != nil {
-				return nil, fmt.Errorf("source %q: %w", source, err)
-			}
+		sum, newHash, err := s.wantedSum(ctx, source, call.Name, call.Args)
+		switch {
+		case err != nil:
+			return nil, err
+		case sum != nil:
+			c = c.verified(sum, newHash)
+		case isURL(source) && !call.Args.Bool("skip_verify"):
+			return nil, fmt.Errorf("source %q cannot be verified: add source_hash, or skip_verify: true", source)
+		}
+		if err := c.present(len(sources) > 1); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return nil, fmt.Errorf("source %q: %w", source, err)
 		}
 		if !call.Args.Has("template") {
 			return c, nil
@@ -213,8 +246,7 @@ func (s *fileStates) sourceContent(ctx context.Context, call *states.Call) (*con
 		if bytes.HasSuffix(c.data, []byte("\n")) {
 			text += "\n"
 		}
-		c.data = []byte(text)
-		return c, nil
+		return encoded(text, call.Args)
 	}
 	if len(sources) == 1 {
 		return nil, fmt.Errorf("source %q is not there", sources[0])
@@ -233,13 +265,32 @@ func treePath(source string) string {
 	return source
 }
 
-func (s *fileStates) open(ctx context.Context, source string) (*content, error) {
+// present reads the beginning of a source that may be on a server or not be what its hash says: where there are others to
+// take instead, and where its hash can be checked at no cost.
+func (c *content) present(others bool) error {
+	if !others && c.sum == nil || c.open == nil {
+		return nil
+	}
+	if c.remote && !others {
+		return nil
+	}
+	source, err := c.open()
+	if err != nil {
+		return err
+	}
+	return source.Close()
+}
+
+func (s *fileStates) open(ctx context.Context, source string, args Args) (*content, error) {
 	if path := treePath(source); path != source {
 		return s.openTree(ctx, path)
 	}
+	if isURL(source) {
+		return s.openURL(ctx, source, args), nil
+	}
 	path := strings.TrimPrefix(source, "file://")
 	if !filepath.IsAbs(path) {
-		return nil, errors.New("a source is salt://, zy:// or an absolute path")
+		return nil, errors.New("a source is salt://, zy://, http://, https:// or an absolute path")
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -283,31 +334,9 @@ func (c *content) load() error {
 	return err
 }
 
-// verify checks the content against a hash, sha256=... or the bare digits of md5, sha1, sha256 or sha512.
-func (c *content) verify(sum string) error {
-	digits := sum
-	if i := strings.LastIndexAny(sum, "=:"); i >= 0 {
-		digits = sum[i+1:]
-	}
-	want, err := hex.DecodeString(strings.TrimSpace(digits))
-	sums := map[int]func() hash.Hash{md5.Size: md5.New, sha1.Size: sha1.New, sha256.Size: sha256.New, sha512.Size: sha512.New}
-	newHash := sums[len(want)]
-	if err != nil || newHash == nil {
-		return fmt.Errorf("source_hash %q is not an md5, sha1, sha256 or sha512 sum", sum)
-	}
-	source, err := c.reader()
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	h := newHash()
-	if _, err := io.Copy(h, source); err != nil {
-		return err
-	}
-	if got := h.Sum(nil); !bytes.Equal(got, want) {
-		return fmt.Errorf("its hash is %x, source_hash says %x", got, want)
-	}
-	return nil
+// hashes are those that a source_hash can be, by the size of their sums.
+var hashes = map[int]func() hash.Hash{
+	md5.Size: md5.New, sha1.Size: sha1.New, sha256.Size224: sha256.New224, sha256.Size: sha256.New, sha512.Size384: sha512.New384, sha512.Size: sha512.New,
 }
 
 // render renders a file template: the variables of the SLS file, then defaults, then context.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +16,7 @@ import (
 // directory is file.directory.
 func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Result, error) {
 	args := call.Args
-	at, err := s.env.locate(call.Name, args.Bool("follow_symlinks"))
+	at, err := s.env.locate(call.Name, args.Bool("follow_symlinks") && args.Bool("allow_symlink") && !args.Bool("force"))
 	if err != nil {
 		return states.Result{}, err
 	}
@@ -27,23 +26,36 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 	}
 	changes := map[string]any{}
 	inTheWay := at.info != nil && !at.info.IsDir()
+	aside := ""
 	if inTheWay {
-		if !args.Bool("force") {
-			return states.Result{}, fmt.Errorf("%q is there and not a directory: force: true replaces it", at.path)
+		if aside, err = s.aside(at, args); err != nil {
+			return states.Result{}, err
 		}
-		changes["removed"] = at.path
+		if changes["removed"] = at.path; aside != "" {
+			changes["backup"] = aside
+			delete(changes, "removed")
+		}
 		at.info = nil
 	}
 	if at.info == nil {
 		changes["directory"] = "new"
+		s.plan(call, at.path)
 	}
-	own.compare(at.info, changes)
+	if at.info == nil || !args.Bool("children_only") {
+		own.compare(at.info, changes)
+	} else {
+		own = attributes{}
+	}
 	below, err := s.below(at, call)
 	if err != nil {
 		return states.Result{}, err
 	}
-	for _, b := range below {
-		changes[b.path] = b.changes
+	if len(below) > 0 && slices.Contains(args.Strings("recurse"), "silent") {
+		changes["recursion"] = count(len(below), "path") + " below it"
+	} else {
+		for _, b := range below {
+			changes[b.path] = b.changes
+		}
 	}
 	strays, err := s.strays(at, args, s.kept(call))
 	if err != nil {
@@ -60,7 +72,12 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 	case at.info != nil:
 		err = own.apply(at.path, at.info)
 	default:
-		err = s.make(at.path, own, inTheWay, args.Bool("makedirs"))
+		if inTheWay {
+			err = clearWay(at.path, aside)
+		}
+		if err == nil {
+			err = s.make(at.path, own, args.Bool("makedirs"))
+		}
 	}
 	for i := 0; i < len(below) && err == nil; i++ {
 		if !within(below[i].path, strays) {
@@ -76,12 +93,42 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 	return call.Changed(changes, fmt.Sprintf("Directory %s updated", at.path)), nil
 }
 
-func (s *fileStates) make(path string, own attributes, inTheWay, makedirs bool) error {
-	if inTheWay {
-		if err := os.Remove(path); err != nil {
-			return err
+// aside is where what is in the way is moved; empty removes it. Without force and backupname it is an error.
+func (s *fileStates) aside(at place, args Args) (string, error) {
+	name := args.Text("backupname")
+	switch {
+	case name == "" && !args.Bool("force"):
+		what := "a directory"
+		if args.Has("target") {
+			what = "a symbolic link"
 		}
+		return "", fmt.Errorf("%q is there and not %s: force: true replaces it", at.path, what)
+	case name == "":
+		return "", nil
+	case !filepath.IsAbs(name) && filepath.Base(name) != name:
+		return "", fmt.Errorf("backupname %q is neither an absolute path nor a file name", name)
+	case !filepath.IsAbs(name):
+		name = filepath.Join(parent(at.path), name)
 	}
+	to, err := s.env.locate(name, false)
+	if err == nil && to.info != nil && !args.Bool("force") {
+		err = fmt.Errorf("backupname: %q is there: force: true replaces it", to.path)
+	}
+	return to.path, err
+}
+
+// clearWay moves a path aside, or removes it.
+func clearWay(path, aside string) error {
+	if aside == "" {
+		return os.RemoveAll(path)
+	}
+	if err := os.RemoveAll(aside); err != nil {
+		return err
+	}
+	return os.Rename(path, aside)
+}
+
+func (s *fileStates) make(path string, own attributes, makedirs bool) error {
 	if makedirs {
 		if err := s.env.makeParents(path, own); err != nil {
 			return err
@@ -110,8 +157,8 @@ func (s *fileStates) below(at place, call *states.Call) ([]descendant, error) {
 		return nil, nil
 	}
 	for _, word := range what {
-		if !slices.Contains([]string{"user", "group", "mode", "silent"}, word) {
-			return nil, fmt.Errorf("recurse takes user, group and mode, not %q", word)
+		if !slices.Contains([]string{"user", "group", "mode", "silent", "ignore_files", "ignore_dirs"}, word) {
+			return nil, fmt.Errorf("recurse takes user, group, mode, silent, ignore_files and ignore_dirs, not %q", word)
 		}
 	}
 	pick := func(word, value string) string {
@@ -145,13 +192,19 @@ func (s *fileStates) below(at place, call *states.Call) ([]descendant, error) {
 		if info.Mode()&fs.ModeSymlink != 0 {
 			own.mode = nil
 		}
-		changes := map[string]any{}
-		if own.compare(info, changes); len(changes) > 0 {
-			out = append(out, descendant{path, info, own, changes})
+		if depth := strings.Count(strings.TrimPrefix(path, at.path), "/"); args.Has("max_depth") && int64(depth) > args.Int("max_depth") {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
-		depth := strings.Count(strings.TrimPrefix(path, at.path), "/")
-		if d.IsDir() && args.Has("max_depth") && int64(depth) >= args.Int("max_depth") {
-			return fs.SkipDir
+		ignored := "ignore_files"
+		if d.IsDir() {
+			ignored = "ignore_dirs"
+		}
+		changes := map[string]any{}
+		if own.compare(info, changes); len(changes) > 0 && !slices.Contains(what, ignored) {
+			out = append(out, descendant{path, info, own, changes})
 		}
 		return nil
 	})
@@ -178,81 +231,6 @@ func (s *fileStates) absent(_ context.Context, call *states.Call) (states.Result
 		return states.Result{}, err
 	}
 	return call.Changed(changes, fmt.Sprintf("Removed %s", at.path)), nil
-}
-
-// symlink is file.symlink.
-func (s *fileStates) symlink(_ context.Context, call *states.Call) (states.Result, error) {
-	args := call.Args
-	at, err := s.env.locate(call.Name, false)
-	if err != nil {
-		return states.Result{}, err
-	}
-	own, err := s.owners.want(call.Test, "", args.Text("user"), args.Text("group"))
-	if err != nil {
-		return states.Result{}, err
-	}
-	target, changes, was := args.Text("target"), map[string]any{}, ""
-	isLink := at.info != nil && at.info.Mode()&fs.ModeSymlink != 0
-	if isLink {
-		if was, err = os.Readlink(at.path); err != nil {
-			return states.Result{}, err
-		}
-	}
-	switch {
-	case at.info == nil:
-		changes["new"] = at.path
-	case !isLink && !args.Bool("force"):
-		return states.Result{}, fmt.Errorf("%q is there and not a symbolic link: force: true replaces it", at.path)
-	case was != target:
-		changes["target"] = map[string]any{"old": was, "new": target}
-	}
-	replace := len(changes) > 0
-	if isLink || at.info == nil {
-		own.compare(at.info, changes)
-	}
-	switch {
-	case len(changes) == 0:
-		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("Symlink %s is present and points to %s", at.path, target)}, nil
-	case call.Test:
-		return call.Changed(changes, fmt.Sprintf("Symlink %s to %s is set for creation", at.path, target)), nil
-	case replace:
-		err = s.link(call, at, target, isLink, own)
-	default:
-		err = own.apply(at.path, at.info)
-	}
-	if err != nil {
-		return states.Result{}, err
-	}
-	return call.Changed(changes, fmt.Sprintf("Created new symlink %s -> %s", at.path, target)), nil
-}
-
-// link makes the link beside its place and renames it there.
-func (s *fileStates) link(call *states.Call, at place, target string, isLink bool, own attributes) error {
-	if call.Args.Bool("makedirs") {
-		if err := s.makeAbove(at.path, call.Args); err != nil {
-			return err
-		}
-	}
-	if at.info != nil && !isLink {
-		if err := os.RemoveAll(at.path); err != nil {
-			return err
-		}
-	}
-	temp := filepath.Join(parent(at.path), fmt.Sprintf(".zester-link-%x", rand.Uint64()))
-	if err := os.Symlink(target, temp); err != nil {
-		return err
-	}
-	info, err := os.Lstat(temp)
-	if err == nil {
-		err = own.apply(temp, info)
-	}
-	if err == nil {
-		err = os.Rename(temp, at.path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
-	}
-	return err
 }
 
 func (s *fileStates) exists(_ context.Context, call *states.Call) (states.Result, error) {

@@ -19,6 +19,11 @@ func parent(path string) string { return filepath.Dir(path) }
 // managed is file.managed.
 func (s *fileStates) managed(ctx context.Context, call *states.Call) (states.Result, error) {
 	args := call.Args
+	for _, name := range []string{"attrs", "selinux"} {
+		if args.Has(name) {
+			return states.Result{}, fmt.Errorf("%s is not managed here: use cmd.run with chattr or chcon", name)
+		}
+	}
 	at, err := s.env.locate(call.Name, args.Bool("follow_symlinks"))
 	if err != nil {
 		return states.Result{}, err
@@ -55,6 +60,7 @@ func (s *fileStates) managed(ctx context.Context, call *states.Call) (states.Res
 	case len(changes) == 0:
 		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("File %s is in the correct state", path)}, nil
 	case call.Test:
+		s.plan(call, path)
 		return call.Changed(changes, fmt.Sprintf("The file %s is set to be changed", path)), nil
 	case rewrite:
 		err = s.write(ctx, call, at, want, own)

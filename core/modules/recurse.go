@@ -86,7 +86,7 @@ func (s *fileStates) sourceDir(ctx context.Context, sources []string) (string, [
 		if err != nil {
 			return "", nil, fmt.Errorf("source %q: %w", source, err)
 		}
-		return dir, slices.DeleteFunc(infos, func(i files.Info) bool { return i.Dir }), nil
+		return dir, infos, nil
 	}
 	return "", nil, fmt.Errorf("none of the sources is there: %s", strings.Join(sources, ", "))
 }
@@ -103,6 +103,9 @@ func pick(infos []files.Info, source string, args Args) ([]files.Info, error) {
 	}
 	return slices.DeleteFunc(infos, func(i files.Info) bool {
 		name := strings.TrimPrefix(i.Path, source+"/")
+		if args.Has("maxdepth") && int64(strings.Count(name, "/")) > args.Int("maxdepth") {
+			return true
+		}
 		return include != nil && !include.match(name) || exclude.match(name)
 	}), nil
 }
@@ -127,7 +130,7 @@ func (r *recursion) directories(ctx context.Context, at, source string, infos []
 	for _, dir := range order {
 		r.part(ctx, dir, (*fileStates).directory, Args{
 			"mode": r.call.Args["dir_mode"], "user": r.call.Args["user"], "group": r.call.Args["group"],
-			"makedirs": true, "follow_symlinks": true,
+			"makedirs": true, "follow_symlinks": true, "allow_symlink": true,
 		})
 	}
 	return made
@@ -141,10 +144,9 @@ func (r *recursion) file(ctx context.Context, name string, info files.Info) {
 		}
 	}
 	args := Args{
-		"source": []any{"salt://" + info.Path}, "mode": mode, "makedirs": true, "create": true, "follow_symlinks": true,
-		"allow_empty": true, "show_changes": true,
+		"source": []any{"salt://" + info.Path}, "mode": mode, "makedirs": true, "create": true, "follow_symlinks": true, "allow_empty": true,
 	}
-	for _, key := range []string{"user", "group", "dir_mode", "template", "context", "defaults", "replace", "backup"} {
+	for _, key := range []string{"user", "group", "dir_mode", "template", "context", "defaults", "replace", "backup", "show_changes"} {
 		args[key] = r.call.Args[key]
 	}
 	r.part(ctx, name, (*fileStates).managed, args)
