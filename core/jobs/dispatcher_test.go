@@ -47,7 +47,7 @@ func TestRecord(t *testing.T) {
 	r := f.closed(t, s.JID)
 	want := jobs.Record{JID: s.JID, Operator: "alice", Target: "* or L@web-9", Function: "test.echo", Args: []any{int64(1)}, Comment: "why not",
 		State: jobs.StateClosed, Returned: 2, Targets: []string{"web-01", "web-02"}, Offline: []string{"web-03"}, Missing: []string{"web-9"},
-		Created: r.Created, Deadline: r.Deadline, Until: r.Deadline, Timeout: patience, Addressed: 2, Closed: r.Closed, Cancelled: r.Cancelled}
+		Created: r.Created, Deadline: r.Deadline, Until: r.Deadline, Timeout: patience, Addressed: 2, Closed: r.Closed, Cancelled: r.Cancelled, Expires: r.Expires}
 	if len(r.Kwargs) == 0 {
 		r.Kwargs = nil
 	}
