@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -20,6 +21,16 @@ func (f files) Load(_ context.Context, path string) ([]byte, error) {
 		return nil, fs.ErrNotExist
 	}
 	return []byte(s), nil
+}
+
+// with is the tree with more files in it.
+func (f files) with(more files) files {
+	if len(more) == 0 {
+		return f
+	}
+	all := maps.Clone(f)
+	maps.Copy(all, more)
+	return all
 }
 
 type testCase struct {
@@ -117,7 +128,7 @@ func TestGoldens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range loadCases(t, dir+"goldens.json") {
-		c.Files = tree
+		c.Files = tree.with(c.Files)
 		got, err := c.engine().Render(t.Context(), "main", []byte(c.Template), contextVars(t, vars))
 		switch {
 		case c.ExpectedError != "" && err == nil:

@@ -29,6 +29,9 @@ func equalAt(a, b any, depth int) bool {
 		return ok && x == y
 	case markup:
 		y, ok := text(b)
+		if !ok {
+			refuseUndefined(b)
+		}
 		return ok && string(x) == y
 	case bool, int64, float64, *big.Int:
 		if isNumber(b) {

@@ -31,6 +31,7 @@ type compiler struct {
 	soft   int       // inside branches, where an unknown filter is no error yet
 	open   []openTag // tags waiting for their end
 	loops  int       // enclosing loops, for break and continue
+	inLoop int       // enclosing loops, also those around a macro or block
 	depth  int
 }
 

@@ -225,11 +225,12 @@ func (d *Dict) keys() []any {
 
 // The comparable forms that stand for keys Go cannot compare as Python does.
 type (
-	noneKey  struct{}
-	bigKey   string
-	bytesKey string
-	pairKey  struct{ head, tail any } // a tuple, as a linked list
-	tupleEnd struct{}
+	noneKey      struct{}
+	undefinedKey struct{}
+	bigKey       string
+	bytesKey     string
+	pairKey      struct{ head, tail any } // a tuple, as a linked list
+	tupleEnd     struct{}
 )
 
 // hashKey maps equal keys to equal, comparable Go values.
@@ -272,7 +273,7 @@ func hashKey(v any, depth int) any {
 		return h
 	case *undefined:
 		v.refuse()
-		return v.message()
+		return undefinedKey{}
 	case *List, *Dict, *set:
 		throw("TypeError", "unhashable type: '%s'", typeName(v))
 	case *funcValue:

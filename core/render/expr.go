@@ -1,5 +1,7 @@
 package render
 
+import "strings"
+
 // expr is a compiled expression.
 type expr interface {
 	eval(f *frame) any
@@ -209,6 +211,9 @@ type joinExpr struct {
 }
 
 func (e *joinExpr) eval(f *frame) any {
+	if f.r.autoescape {
+		return e.markup(f)
+	}
 	base := len(f.r.scratch)
 	for _, p := range e.parts {
 		v := p.eval(f)
@@ -219,6 +224,32 @@ func (e *joinExpr) eval(f *frame) any {
 	s := string(f.r.scratch[base:])
 	f.r.scratch = f.r.scratch[:base]
 	return s
+}
+
+// markup joins where output is escaped: once a part is markup, the others are
+// escaped.
+func (e *joinExpr) markup(f *frame) any {
+	parts := make([]any, len(e.parts))
+	any := false
+	for i, p := range e.parts {
+		parts[i] = p.eval(f)
+		_, is := parts[i].(markup)
+		any = any || is
+	}
+	f.r.pos = e.pos
+	var b strings.Builder
+	for _, v := range parts {
+		if any {
+			b.WriteString(escaped(v))
+		} else {
+			b.WriteString(str(v))
+		}
+		checkText(b.Len())
+	}
+	if any {
+		return markup(b.String())
+	}
+	return b.String()
 }
 
 type unaryExpr struct {

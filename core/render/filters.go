@@ -194,13 +194,13 @@ func filterFormat(f *frame, v any, a args) any {
 
 // filterIndent is Jinja2's indent.
 func filterIndent(_ *frame, v any, a args) any {
-	b := a.bind("indent", 0, "width", "first", "blank", "indentfirst")
+	b := a.bind("indent", 0, "width", "first", "blank", "indentfirst") // the last is Salt's
 	pad, ok := text(or(b[0], int64(4)))
 	if !ok {
 		n := checkWidth(wantInt(or(b[0], int64(4))))
 		pad = strings.Repeat(" ", max(0, n))
 	}
-	s := wantStr(v)
+	s := wantLines(v)
 	if runes := strings.Count(s, "\n"); runes > 0 && len(pad) > maxText/runes {
 		checkText(-1)
 	}

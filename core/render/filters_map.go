@@ -2,15 +2,16 @@ package render
 
 import "strings"
 
-// lazyIter begins to iterate v when it is first asked to; whatever is false
-// counts as empty.
-func lazyIter(v any) iterator {
+// lazyIter begins to iterate v when it is first asked to, after prepare; whatever
+// is false counts as empty.
+func lazyIter(v any, prepare func()) iterator {
 	var it iterator
 	return iterFunc(func() (any, bool) {
 		if it == nil {
 			if !truth(v) {
 				return nil, false
 			}
+			prepare()
 			it = mustIter(v)
 		}
 		return it.next()
@@ -19,26 +20,9 @@ func lazyIter(v any) iterator {
 
 // filterMap applies a filter, or gets an attribute, lazily.
 func filterMap(f *frame, v any, a args) any {
+	a = args{append([]any{}, a.pos...), a.kw}
 	var fn func(any) any
-	if len(a.pos) == 0 && len(a.kw) > 0 {
-		b := a.bind("map", 0, "attribute", "default")
-		if b[0] == missing {
-			throw("FilterArgumentError", "unexpected keyword argument %s", repr(a.kw[0].name))
-		}
-		fn = f.partsGetter(attrParts(b[0]), or(b[1], missing), nil)
-	} else {
-		if len(a.pos) == 0 {
-			throw("FilterArgumentError", "map requires a filter argument")
-		}
-		name := wantStr(a.pos[0])
-		filter := filterByName(name)
-		if filter == nil {
-			throw("TemplateRuntimeError", "%s", noFilter(name))
-		}
-		rest := args{append([]any{}, a.pos[1:]...), a.kw}
-		fn = func(x any) any { return filter(f, x, rest) }
-	}
-	it := lazyIter(v)
+	it := lazyIter(v, func() { fn = f.mapped(a) })
 	return generator(func() (any, bool) {
 		x, ok := it.next()
 		if !ok {
@@ -48,29 +32,53 @@ func filterMap(f *frame, v any, a args) any {
 	})
 }
 
+// mapped is what map does with each element.
+func (f *frame) mapped(a args) func(any) any {
+	if len(a.pos) == 0 && len(a.kw) > 0 {
+		b := a.bind("map", 0, "attribute", "default")
+		if b[0] == missing {
+			throw("FilterArgumentError", "unexpected keyword argument %s", repr(a.kw[0].name))
+		}
+		if b[1] == nil {
+			b[1] = missing
+		}
+		return f.partsGetter(attrParts(b[0]), b[1], nil)
+	}
+	if len(a.pos) == 0 {
+		throw("FilterArgumentError", "map requires a filter argument")
+	}
+	name, _ := key(a.pos[0])
+	filter := filterByName(name)
+	if filter == nil {
+		throw("TemplateRuntimeError", "%s", noFilter(str(a.pos[0])))
+	}
+	rest := args{a.pos[1:], a.kw}
+	return func(x any) any { return filter(f, x, rest) }
+}
+
 // filterSelect is select, reject, selectattr and rejectattr, lazily.
 func filterSelect(want, byAttr bool) filterFunc {
 	return func(f *frame, v any, a args) any {
-		pos := a.pos
-		get := func(x any) any { return x }
-		if byAttr {
-			if len(pos) == 0 {
-				throw("FilterArgumentError", "missing parameter for attribute name")
+		pos := append([]any{}, a.pos...)
+		get, test := func(x any) any { return x }, truth
+		it := lazyIter(v, func() {
+			if byAttr {
+				if len(pos) == 0 {
+					throw("FilterArgumentError", "missing parameter for attribute name")
+				}
+				get = f.attrGetter(pos[0], nil)
+				pos = pos[1:]
 			}
-			get = f.attrGetter(pos[0], nil)
-			pos = pos[1:]
-		}
-		test := func(x any) bool { return truth(x) }
-		if len(pos) > 0 {
-			name := wantStr(pos[0])
-			fn := testByName(name)
-			if fn == nil {
-				throw("TemplateRuntimeError", "%s", noTest(name))
+			if len(pos) > 0 {
+				name, _ := key(pos[0])
+				fn := testByName(name)
+				if fn == nil {
+					throw("TemplateRuntimeError", "%s", noTest(str(pos[0])))
+				}
+				rest := args{pos[1:], a.kw}
+				test = func(x any) bool { return fn(f, x, rest) }
 			}
-			rest := args{append([]any{}, pos[1:]...), a.kw}
-			test = func(x any) bool { return fn(f, x, rest) }
-		}
-		it := lazyIter(v)
+		})
 		return generator(func() (any, bool) {
 			for {
 				x, ok := it.next()

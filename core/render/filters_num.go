@@ -99,12 +99,15 @@ func toFloat(v any) (float64, bool) {
 func filterInt(_ *frame, v any, a args) any {
 	b := a.bind("int", 0, "default", "base")
 	refuseOperand(v)
-	base := wantInt(or(b[1], int64(10)))
-	if base != 0 && (base < 2 || base > 36) {
-		return or(b[0], int64(0))
+	if f, ok := v.(float64); ok && math.IsInf(f, 0) {
+		throw("OverflowError", "cannot convert float infinity to integer")
 	}
-	if n, ok := toInt(v, base); ok {
-		return n
+	if base, ok := integer(or(b[1], int64(10))); !isText(v) || ok && (base == 0 || base >= 2 && base <= 36) {
+		if n, ok := toInt(v, int(base)); ok {
+			return n
+		}
+	} else if !ok {
+		refuseOperand(b[1])
 	}
 	if f, ok := toFloat(v); ok && !math.IsNaN(f) && !math.IsInf(f, 0) {
 		return normal(truncated(f))
@@ -194,6 +197,9 @@ func filterFileSize(_ *frame, v any, a args) any {
 	size, ok := toFloat(v)
 	if !ok {
 		refuseOperand(v)
+		if !isText(v) {
+			throw("TypeError", "float() argument must be a string or a real number, not '%s'", typeName(v))
+		}
 		throw("ValueError", "could not convert string to float: %s", repr(v))
 	}
 	base, units := 1000.0, []string{"kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"}

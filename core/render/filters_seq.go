@@ -133,7 +133,7 @@ func filterDictSort(_ *frame, v any, a args) any {
 	default:
 		throw("FilterArgumentError", "you can only sort by either \"key\" or \"value\"")
 	}
-	items := collect(&view{wantDict(v), "dict_items"})
+	items := collect(&view{wantItems(v), "dict_items"})
 	fold := caseOf(or(b[0], false))
 	sortItems(items, func(x any) any {
 		k := x.(*Tuple).items[pos]
@@ -141,8 +141,18 @@ func filterDictSort(_ *frame, v any, a args) any {
 			k = fold(k)
 		}
 		return k
-	}, truth(or(b[2], false)))
+	}, wantInt(or(b[2], false)) != 0)
 	return &List{items}
+}
+
+// wantItems is a mapping whose items a filter asks for.
+func wantItems(v any) *Dict {
+	switch v.(type) {
+	case *Dict, *lookupValue, *undefined:
+		return wantDict(v)
+	}
+	throw("TypeError", "'%s' object has no attribute 'items'", typeName(v))
+	return nil
 }
 
 func filterSort(f *frame, v any, a args) any {
@@ -172,7 +182,7 @@ func filterSort(f *frame, v any, a args) any {
 			return t
 		}
 	}
-	sortItems(items, key, truth(or(b[0], false)))
+	sortItems(items, key, wantInt(or(b[0], false)) != 0)
 	return &List{items}
 }
 
@@ -241,21 +251,24 @@ func filterReverse(_ *frame, v any, a args) any {
 
 func filterBatch(_ *frame, v any, a args) any {
 	b := a.bind("batch", 1, "linecount", "fill_with")
-	size, fill := wantInt(b[0]), or(b[1], nil)
+	full := func(n int) bool { return equal(int64(n), b[0]) }
+	fill := or(b[1], nil)
 	it := mustIter(v)
 	done := false
+	l := &List{}
 	return generator(func() (any, bool) {
 		if done {
 			return nil, false
 		}
-		l := &List{}
 		for {
-			if len(l.items) == size && size > 0 {
-				return l, true
-			}
 			x, ok := it.next()
 			if !ok {
 				break
+			}
+			if full(len(l.items)) {
+				out := l
+				l = &List{[]any{x}}
+				return out, true
 			}
 			l.items = append(l.items, x)
 		}
@@ -263,7 +276,8 @@ func filterBatch(_ *frame, v any, a args) any {
 		if len(l.items) == 0 {
 			return nil, false
 		}
-		if fill != nil {
+		if fill != nil && ordered("<", int64(len(l.items)), b[0]) {
+			size := wantInt(b[0])
 			checkItems(size)
 			for len(l.items) < size {
 				l.items = append(l.items, fill)

@@ -15,10 +15,20 @@ func filterWordWrap(_ *frame, v any, a args) any {
 		sep = wantStr(s)
 	}
 	var out []string
-	for _, line := range linesOf(wantStr(v), false) {
+	for _, line := range linesOf(wantLines(v), false) {
 		out = append(out, strings.Join(wrapLine(line, width, breakLong, hyphens), sep))
 	}
 	return strings.Join(out, sep)
+}
+
+// wantLines is a str that a filter splits into lines.
+func wantLines(v any) string {
+	s, ok := text(v)
+	if !ok {
+		refuseOperand(v)
+		throw("TypeError", "'%s' object has no attribute 'splitlines'", typeName(v))
+	}
+	return s
 }
 
 // wrapLine wraps one line; chunks are runs of blanks and of other characters.

@@ -14,6 +14,7 @@ type verb struct {
 	align     byte // '<' '>' '=' '^', 0 for the default
 	sign      byte // '+', ' ' or 0 for '-'
 	alt       bool
+	coerce    bool // -0.0 is 0.0
 	zero      bool
 	width     int
 	precision int  // -1 where there is none
@@ -67,6 +68,10 @@ func formatPercent(s string, v any) string {
 
 // conversion formats what follows a % and returns the rest.
 func (p *percentArgs) conversion(b *strings.Builder, s string) string {
+	if strings.HasPrefix(s, "%") {
+		b.WriteByte('%')
+		return s[1:]
+	}
 	v := verb{precision: -1, fill: " "}
 	var val any = missing
 	if strings.HasPrefix(s, "(") {
@@ -104,17 +109,13 @@ func (p *percentArgs) conversion(b *strings.Builder, s string) string {
 		throw("ValueError", "incomplete format")
 	}
 	r, n := utf8.DecodeRuneInString(s)
-	if s[0] == '%' {
-		b.WriteByte('%')
-		return s[1:]
+	if val == missing {
+		val = p.take()
 	}
 	if strings.IndexByte("diouxXeEfFgGcrsa", s[0]) < 0 {
 		throw("ValueError", "unsupported format character '%c' (0x%x)", r, r)
 	}
 	v.kind = s[0]
-	if val == missing {
-		val = p.take()
-	}
 	b.WriteString(v.percent(val))
 	return s[n:]
 }
@@ -136,7 +137,7 @@ func parenthesized(s string) (key, rest string) {
 }
 
 func (p *percentArgs) keyed(key string) any {
-	p.whole = true
+	p.whole, p.list = true, nil
 	switch d := p.dict.(type) {
 	case *Dict:
 		if v, ok := d.get(key); ok {

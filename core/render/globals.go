@@ -65,6 +65,8 @@ func dictOf(_ *frame, a args) any {
 // updateDict is d.update(v): v is a mapping or a sequence of pairs.
 func updateDict(d *Dict, v any) {
 	switch v := v.(type) {
+	case *undefined:
+		v.fail()
 	case *Dict:
 		d.merge(v)
 		return

@@ -45,14 +45,16 @@ func (f *frame) locals(s *scope) map[string]any {
 }
 
 // load finds the template a tag names: a name, or a list of names to try.
-func (f *frame) load(v any, how string) (*template, string) {
+func (f *frame) load(v any, how string, choice bool) (*template, string) {
 	refuseOperand(v)
 	names := []any{v}
-	switch v := v.(type) {
-	case *List:
-		names = v.items
-	case *Tuple:
-		names = v.items
+	if choice {
+		switch v := v.(type) {
+		case *List:
+			names = v.items
+		case *Tuple:
+			names = v.items
+		}
 	}
 	var tried []string
 	for _, n := range names {
@@ -122,7 +124,7 @@ func (s *includeStmt) exec(f *frame) signal {
 	f.r.pos = s.pos
 	var t *template
 	var name string
-	if !s.try(f, func() { t, name = f.load(v, "included from") }) {
+	if !s.try(f, func() { t, name = f.load(v, "included from", true) }) {
 		return goOn
 	}
 	c := &scopeCtx{own: tplVars(name)}
@@ -155,7 +157,7 @@ func (s *includeStmt) try(f *frame, find func()) (found bool) {
 // importModule renders a template for what it sets. Without context it is done
 // once per rendering.
 func (f *frame) importModule(v any, withContext bool, at *scope) *moduleValue {
-	t, name := f.load(v, "imported from")
+	t, name := f.load(v, "imported from", false)
 	if !withContext {
 		if m, ok := f.r.modules[name]; ok {
 			return m

@@ -1,6 +1,10 @@
 package render
 
-import "github.com/nikolalohinski/gonja/v2/tokens"
+import (
+	"strings"
+
+	"github.com/nikolalohinski/gonja/v2/tokens"
+)
 
 // blockDef is a block as written.
 type blockDef struct {
@@ -26,6 +30,9 @@ func (s *blockStmt) exec(f *frame) signal {
 		return goOn
 	}
 	f.r.pos = s.pos
+	if s.def.required && len(c.blocks[s.def.name]) <= 1 {
+		throw("TemplateRuntimeError", "required block %s is not filled", repr(s.def.name))
+	}
 	var locals map[string]any
 	if s.scoped {
 		locals = f.locals(s.at)
@@ -37,9 +44,6 @@ func (s *blockStmt) exec(f *frame) signal {
 // block renders the nth definition of a block, counted from the most derived.
 func (r *run) block(c *scopeCtx, name string, n int, locals map[string]any) {
 	b := c.blocks[name][n]
-	if b.def.required && n == 0 && len(c.blocks[name]) == 1 {
-		throw("TemplateRuntimeError", "required block %s is not filled", repr(name))
-	}
 	ctx := c
 	if locals != nil {
 		ctx = &scopeCtx{given: c.snapshot(locals), own: c.own, base: c.base, blocks: c.blocks}
@@ -55,6 +59,16 @@ func (r *run) block(c *scopeCtx, name string, n int, locals map[string]any) {
 		in.run(b.def.body)
 		r.muted = muted
 	})
+}
+
+// addBlocks adds the blocks of a template that is less derived than those so far.
+func (c *scopeCtx) addBlocks(e *env) {
+	for name, b := range e.tmpl.blocks {
+		if c.blocks == nil {
+			c.blocks = map[string][]*boundBlock{}
+		}
+		c.blocks[name] = append(c.blocks[name], &boundBlock{b, e})
+	}
 }
 
 func superOf(r *run, c *scopeCtx, name string, n int) any {
@@ -95,8 +109,9 @@ func (s *extendsStmt) exec(f *frame) signal {
 	if c.extends != nil {
 		throw("TemplateRuntimeError", "extended multiple times")
 	}
-	t, name := f.load(v, "extended by")
+	t, name := f.load(v, "extended by", false)
 	c.extends = &env{t, name, c}
+	c.addBlocks(c.extends)
 	f.r.muted = true
 	return goOn
 }
@@ -125,6 +140,9 @@ func parseBlock(c *compiler, t *tag) stmt {
 	body, end := t.inner(def.scope, "endblock")
 	c.scope, c.loops = scope, loops
 	def.body = body
+	if def.required && !isBlank(body) {
+		failAt(t.pos, "required block "+repr(name)+" can only contain comments or white space")
+	}
 	for _, n := range c.names[from:] {
 		if n.name == "super" {
 			def.super = def.scope.declare("super")
@@ -134,6 +152,16 @@ func parseBlock(c *compiler, t *tag) stmt {
 	end.skipName(name)
 	end.end()
 	return s
+}
+
+// isBlank tells whether a block prints white space only.
+func isBlank(body []stmt) bool {
+	for _, s := range body {
+		if text, ok := s.(textStmt); !ok || strings.TrimFunc(string(text), isSpace) != "" {
+			return false
+		}
+	}
+	return true
 }
 
 func parseExtends(_ *compiler, t *tag) stmt {

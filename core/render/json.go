@@ -7,11 +7,8 @@ import (
 	"io"
 	"math"
 	"math/big"
-	"slices"
 	"strings"
 )
-
-func sortStrings(s []string) { slices.Sort(s) }
 
 // jsonStyle is how a value is written as JSON, by the options of Python's dumps.
 type jsonStyle struct {
@@ -185,7 +182,10 @@ func (st jsonStyle) indented(v any) jsonStyle {
 
 func filterToJSON(_ *frame, v any, a args) any {
 	b := a.bind("tojson", 0, "indent")
-	st := jsonStyle{sortKeys: true, ascii: true}.indented(or(b[0], nil))
+	st := jsonStyle{sortKeys: true, ascii: true}
+	if !isText(v) { // whose indent json.dumps never looks at
+		st = st.indented(or(b[0], nil))
+	}
 	s := jsonText(v, st)
 	return markup(strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`, "'", `\u0027`).Replace(s))
 }

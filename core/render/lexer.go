@@ -228,6 +228,9 @@ func (l *lexer) tag(closer string) {
 		l.emit(tokens.Name, start, start+2)
 	} else {
 		l.tagName(start)
+		if l.out[len(l.out)-1].Val == "raw" { // the ones Jinja2 knows raw has taken
+			failAt(start, "unknown tag 'raw' (it is {% raw %}, with no + before the end and nothing in it)")
+		}
 	}
 	l.emit(tokens.Initial, start, start) // where the tag is
 	l.open = l.open[:0]

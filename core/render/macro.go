@@ -141,7 +141,7 @@ func (s *callStmt) exec(f *frame) signal {
 	base := len(f.r.stack)
 	fn := s.call.fn.eval(f)
 	a := s.call.args.eval(f)
-	a.kw = append(slices.Clip(a.kw), kwarg{"caller", &macroValue{s.def, f}})
+	a.kw = slices.Insert(slices.Clone(a.kw), len(s.call.args.kwNames), kwarg{"caller", &macroValue{s.def, f}}) // before those of **
 	f.r.pos = s.call.pos
 	v := f.call(fn, a)
 	f.r.stack = f.r.stack[:base]

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math/big"
 	"strings"
 	"unicode/utf8"
 )
@@ -29,10 +30,12 @@ func formatMethod(f *frame, self any, a args) any {
 }
 
 func formatMap(f *frame, self any, a args) any {
-	d := wantDict(a.bind("format_map", 1, "mapping")[0])
 	fm := &formatter{f: f}
-	for k, v := range d.All() {
-		fm.kw = append(fm.kw, kwarg{str(k), v})
+	m := a.bind("format_map", 1, "mapping")[0]
+	if strings.Contains(self.(string), "{") { // else nobody asks what the mapping is
+		for k, v := range wantDict(m).All() {
+			fm.kw = append(fm.kw, kwarg{str(k), v})
+		}
 	}
 	return fm.format(self.(string), 0)
 }
@@ -44,7 +47,14 @@ func substring(s string, start, end any) (part string, before int, ok bool) {
 		return s, 0, true
 	}
 	n := runeLen(s)
-	if start != nil && wantInt(start) > n {
+	for _, v := range []any{start, end} {
+		if _, ok := v.(*big.Int); !ok && v != nil {
+			if _, ok := integer(v); !ok {
+				throw("TypeError", "slice indices must be integers or None or have an __index__ method")
+			}
+		}
+	}
+	if start != nil && clampInt(start) > n {
 		return "", 0, false
 	}
 	lo, hi, _ := bounds(n, start, end, nil)
@@ -182,6 +192,11 @@ func expandTabs(_ *frame, self any, a args) any {
 func encode(_ *frame, self any, a args) any {
 	b := a.bind("encode", 0, "encoding", "errors")
 	s := self.(string)
+	for i, name := range []string{"encoding", "errors"} {
+		if b[i] != missing && !isText(b[i]) {
+			throw("TypeError", "encode() argument '%s' must be str, not %s", name, typeName(b[i]))
+		}
+	}
 	switch strings.ToLower(strings.ReplaceAll(wantStr(or(b[0], "utf-8")), "_", "-")) {
 	case "utf-8", "utf8":
 		return []byte(s)
@@ -206,10 +221,17 @@ func encode(_ *frame, self any, a args) any {
 }
 
 func translate(_ *frame, self any, a args) any {
-	d := wantDict(a.bind("translate", 1, "table")[0])
+	table := a.bind("translate", 1, "table")[0]
+	d, isDict := table.(*Dict)
+	if _, ok := length(table); !ok && self != "" {
+		throw("TypeError", "'%s' object is not subscriptable", typeName(table))
+	}
 	var b strings.Builder
 	for _, r := range self.(string) {
-		v, ok := d.get(int64(r))
+		v, ok := itemAt(table, int64(r))
+		if isDict {
+			v, ok = d.get(int64(r))
+		}
 		switch {
 		case !ok:
 			b.WriteRune(r)

@@ -1,11 +1,8 @@
 package render
 
 import (
-	"math"
 	"math/big"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // methodOf finds a method of a value by name, nil where it has none.
@@ -68,7 +65,10 @@ func init() {
 			return &Tuple{items: []any{negate(self, false), int64(1)}}
 		},
 	}
-	floatMethods = map[string]methodFunc{"is_integer": floatIsInteger, "hex": floatHex}
+	floatMethods = map[string]methodFunc{
+		"is_integer": floatIsInteger, "hex": floatHex, "as_integer_ratio": floatRatio,
+		"conjugate": func(_ *frame, self any, a args) any { a.none("conjugate"); return self },
+	}
 }
 
 func dictGet(_ *frame, self any, a args) any {
@@ -262,7 +262,7 @@ func listSort(f *frame, self any, a args) any {
 	if fn := or(b[0], nil); fn != nil {
 		key = func(x any) any { return f.call(fn, args{pos: []any{x}}) }
 	}
-	sortItems(items, key, truth(or(b[1], false)))
+	sortItems(items, key, wantInt(or(b[1], false)) != 0)
 	l.items = items
 	return nil
 }
@@ -329,69 +329,3 @@ func seqCount(_ *frame, self any, a args) any {
 	return n
 }
 
-// bytesMethod is a method of bytes; most are those of str.
-func bytesMethod(name string) methodFunc {
-	if m := bytesMethods[name]; m != nil {
-		return m
-	}
-	m := strMethods[name]
-	if m == nil || name == "encode" || strings.HasPrefix(name, "format") {
-		return nil
-	}
-	return func(f *frame, self any, a args) any {
-		pos := make([]any, len(a.pos))
-		for i, v := range a.pos {
-			switch x := v.(type) {
-			case string:
-				throw("TypeError", "a bytes-like object is required, not 'str'")
-			case []byte:
-				v = string(x)
-			}
-			pos[i] = v
-		}
-		return asBytes(m(f, string(self.([]byte)), args{pos, a.kw}))
-	}
-}
-
-func asBytes(v any) any {
-	switch x := v.(type) {
-	case string:
-		return []byte(x)
-	case *List:
-		for i, e := range x.items {
-			x.items[i] = asBytes(e)
-		}
-	case *Tuple:
-		for i, e := range x.items {
-			x.items[i] = asBytes(e)
-		}
-	}
-	return v
-}
-
-func bytesDecode(_ *frame, self any, a args) any {
-	a.bind("decode", 0, "encoding", "errors")
-	return string(self.([]byte))
-}
-
-func bytesHex(_ *frame, self any, a args) any {
-	a.none("hex")
-	return hexText(self.([]byte))
-}
-
-func intBitLength(_ *frame, self any, a args) any {
-	a.none("bit_length")
-	b, _ := bigInt(self)
-	return int64(b.BitLen())
-}
-
-func floatIsInteger(_ *frame, self any, a args) any {
-	a.none("is_integer")
-	v := self.(float64)
-	return v == math.Trunc(v) && !math.IsInf(v, 0)
-}
-
-func floatHex(_ *frame, self any, a args) any {
-	a.none("hex")
-	return strconv.FormatFloat(self.(float64), 'x', 13, 64)
-}

@@ -28,14 +28,8 @@ func init() {
 		"isalpha": every(unicode.IsLetter), "isdigit": every(isDigit), "isdecimal": every(unicode.IsDigit),
 		"isnumeric": every(unicode.IsNumber), "isspace": every(isSpace),
 		"isalnum":     every(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
-		"isprintable": func(_ *frame, self any, a args) any { return printable(str(self)) },
-		"isascii":     func(_ *frame, self any, a args) any { return ascii(str(self)) },
-		"isupper":     func(_ *frame, self any, a args) any { return isUpper(str(self)) },
-		"islower":     func(_ *frame, self any, a args) any { return isLower(str(self)) },
-		"istitle":     func(_ *frame, self any, a args) any { return isTitle(str(self)) },
-		"isidentifier": func(_ *frame, self any, a args) any {
-			return isIdentifier(str(self))
-		},
+		"isprintable": asks(printable), "isascii": asks(ascii), "isupper": asks(isUpper), "islower": asks(isLower),
+		"istitle": asks(isTitle), "isidentifier": asks(isIdentifier),
 	}
 	for name, fn := range strMethods {
 		strMethods[name] = keepMarkup(fn)
@@ -206,8 +200,16 @@ func isIdentifier(s string) bool {
 	return s != ""
 }
 
+func asks(is func(string) bool) methodFunc {
+	return func(_ *frame, self any, a args) any {
+		a.none("str method")
+		return is(str(self))
+	}
+}
+
 func every(is func(rune) bool) methodFunc {
 	return func(_ *frame, self any, a args) any {
+		a.none("str method")
 		s := self.(string)
 		for _, r := range s {
 			if !is(r) {
@@ -322,7 +324,7 @@ func splitSpace(s string, limit int, right bool) []string {
 }
 
 func splitLines(_ *frame, self any, a args) any {
-	keep := truth(or(a.bind("splitlines", 0, "keepends")[0], false))
+	keep := wantInt(or(a.bind("splitlines", 0, "keepends")[0], false)) != 0
 	return stringList(linesOf(self.(string), keep))
 }
 

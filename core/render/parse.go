@@ -80,7 +80,7 @@ func (p *exprParser) expectName(name string) {
 func (p *exprParser) got() string {
 	t := p.cur()
 	switch t.Type {
-	case tokens.Name, tokens.String, tokens.Integer, tokens.Float, tokens.BlockEnd:
+	case tokens.Name, tokens.BlockEnd:
 		return t.Val
 	}
 	return tokenName(t.Type)

@@ -253,13 +253,8 @@ func (r *run) failure(p any) error {
 // root renders a template and then the ones it extends.
 func (r *run) root(e *env) {
 	c := e.ctx
+	c.addBlocks(e)
 	for e != nil {
-		for name, b := range e.tmpl.blocks {
-			if c.blocks == nil {
-				c.blocks = map[string][]*boundBlock{}
-			}
-			c.blocks[name] = append(c.blocks[name], &boundBlock{b, e})
-		}
 		c.extends = nil
 		f := &frame{r: r, env: e}
 		f.run(e.tmpl.body)

@@ -227,7 +227,7 @@ func (c *compiler) variable(name string) target {
 func (c *compiler) store(x expr, pos int32, fields bool) target {
 	switch x := x.(type) {
 	case *nameExpr:
-		if x.name == "loop" && c.scope != nil && c.scope.loop != nil {
+		if x.name == "loop" && c.inLoop > 0 {
 			failAt(int(x.pos), "can't assign to special loop variable in for-loop target")
 		}
 		return c.variable(x.name)
@@ -304,6 +304,10 @@ func (s *filterStmt) exec(f *frame) signal {
 	}
 	for _, fl := range s.filters {
 		v = fl.apply(in, v)
+	}
+	if !isText(v) {
+		refuseOperand(v)
+		throw("TypeError", "a filtered block must come to text, expected str instance, %s found", typeName(v))
 	}
 	if !f.r.muted {
 		f.r.out = appendStr(f.r.out, v)

@@ -78,6 +78,7 @@ func parseFor(c *compiler, t *tag) stmt {
 	s := &forStmt{pos: int32(t.pos), scope: &scope{}, elseScope: &scope{}}
 	// The target comes before what it is assigned from, but belongs to the body.
 	c.push(s.scope)
+	c.inLoop++
 	s.target = t.assignTarget(false)
 	c.assigned()
 	s.scope.loop = s
@@ -110,6 +111,7 @@ func parseFor(c *compiler, t *tag) stmt {
 		end.end()
 		s.else_, end = t.inner(s.elseScope, "endfor")
 	}
+	c.inLoop--
 	end.end()
 	return s
 }
@@ -140,7 +142,10 @@ func parseWith(c *compiler, t *tag) stmt {
 			t.expect(tokens.Comma)
 		}
 		c.push(s.scope)
+		loops := c.inLoop
+		c.inLoop = 0 // a variable called loop is nothing special here
 		s.targets = append(s.targets, t.assignTarget(false))
+		c.inLoop = loops
 		c.assigned()
 		c.pop()
 		t.expect(tokens.Assign)

@@ -39,8 +39,8 @@ func init() {
 		"lower":  func(_ *frame, v any, a args) bool { return isLower(str(v)) },
 		"upper":  func(_ *frame, v any, a args) bool { return isUpper(str(v)) },
 		"in":     func(_ *frame, v any, a args) bool { return contains(a.bind("in", 1, "seq")[0], v) },
-		"filter": func(_ *frame, v any, a args) bool { s, ok := text(v); return ok && filterByName(s) != nil },
-		"test":   func(_ *frame, v any, a args) bool { s, ok := text(v); return ok && testByName(s) != nil },
+		"filter": func(_ *frame, v any, a args) bool { s, ok := key(v); return ok && filterByName(s) != nil },
+		"test":   func(_ *frame, v any, a args) bool { s, ok := key(v); return ok && testByName(s) != nil },
 		"match":  isMatch, "regex": isMatch,
 	}
 	for op, names := range map[string][]string{
@@ -61,6 +61,15 @@ func init() {
 			}
 		}
 	}
+}
+
+// key is a value that is looked up in a table of names.
+func key(v any) (string, bool) {
+	refuseUndefined(v)
+	if !hashable(v) {
+		throw("TypeError", "unhashable type: '%s'", typeName(v))
+	}
+	return text(v)
 }
 
 // noArgs refuses arguments to a test that takes none.
@@ -101,8 +110,7 @@ func isSequence(_ *frame, v any, _ args) bool {
 	case string, markup, []byte, *List, *Tuple, *Dict, *rangeValue:
 		return true
 	case *undefined:
-		v.refuse()
-		return true
+		return !v.strict // asking for its length is an error, and that means no
 	}
 	return false
 }

@@ -51,6 +51,13 @@ func (u *undefined) message() string {
 	return repr(describe(u.obj)) + " has no attribute " + repr(u.name)
 }
 
+// modulesOf are the Python modules of the types that are not built in, which
+// Jinja2's errors name.
+var modulesOf = map[string]string{
+	"Markup": "markupsafe.", "Namespace": "jinja2.utils.", "Cycler": "jinja2.utils.", "Joiner": "jinja2.utils.", "LoopContext": "jinja2.runtime.",
+	"Macro": "jinja2.runtime.", "TemplateReference": "jinja2.runtime.", "BlockReference": "jinja2.runtime.", "TemplateModule": "jinja2.environment.",
+}
+
 // describe names the kind of object an error speaks of.
 func describe(v any) string {
 	switch v := v.(type) {
@@ -59,7 +66,8 @@ func describe(v any) string {
 	case *lookupValue:
 		return v.name
 	}
-	return typeName(v) + " object"
+	name := typeName(v)
+	return modulesOf[name] + name + " object"
 }
 
 // fail raises the error every real use of an undefined value raises.

@@ -247,6 +247,11 @@ func text(v any) (string, bool) {
 	return "", false
 }
 
+func isText(v any) bool {
+	_, ok := text(v)
+	return ok
+}
+
 // integer gives the int64 of a value that Python accepts as an index.
 func integer(v any) (int64, bool) {
 	switch v := v.(type) {

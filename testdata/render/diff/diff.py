@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares zester's templates with Jinja2's, byte for byte.
 
-    diff.py run ZESTER     render every template with Jinja2 and with "ZESTER render", print what differs
-    diff.py golden         print what Jinja2 makes of every template, as goldens.json holds it
+    diff.py run ZESTER [SEED [TIMES]]   render every template with Jinja2 and with "ZESTER render", print what differs
+    diff.py golden                      print what Jinja2 makes of every template, as goldens.json holds it
 
 Needs Jinja2 3.1 (Debian: python3-jinja2). The templates are those of templates.txt, one a line, which use every
-filter and test of Jinja2, and as many generated expressions and nests of statements again; each is rendered with
-lenient and with strict undefined names.
+filter and test of Jinja2, and generated ones: expressions, nests of statements, calls of every method, filter and
+test with odd arguments, and documents with odd white space, tags and inheritance; other ones for another SEED, and
+TIMES as many. Each is rendered with lenient and with strict undefined names.
 """
 import json
 import os
@@ -15,16 +16,20 @@ import re
 import subprocess
 import sys
 import tempfile
+import warnings
 
 import jinja2
 import jinja2.sandbox
 
 sys.dont_write_bytecode = True
+import calls  # noqa: E402
+import documents  # noqa: E402
 import statements  # noqa: E402
 
+warnings.simplefilter("ignore")  # Python's, about what the templates do
 HERE = os.path.dirname(os.path.abspath(__file__))
-EXPRESSIONS = 400
-NESTS = 150
+SEED = 20
+COUNTS = {"expressions": 400, "statements": 150, "calls": 700, "documents": 250}
 
 ATOMS = ["1", "0", "-3", "7", "2.5", "0.5", "true", "false", "none", "''", "'a'", "'Hello World'", "'a,b,c'", "'42'",
          "[]", "[3, 1, 2]", "['b', 'A', 'c']", "()", "(1, 'x')", "{}", "{'a': 1, 'b': 2}", "{'k': [1, 2], 'z': none}",
@@ -83,18 +88,24 @@ def expression(r, depth):
     return r.choice(["not ", "-", "+"]) + sub()
 
 
-def templates():
+def templates(seed=SEED, times=1):
     with open(os.path.join(HERE, "templates.txt")) as f:
         for line in f:
             line = line.rstrip("\n")
             if line and not line.startswith("# "):
                 yield line.replace("⏎", "\n")
-    r = random.Random(20)
-    for _ in range(EXPRESSIONS):
-        yield "{{ " + expression(r, 3) + " }}"
-    w = statements.Writer(20)
-    for _ in range(NESTS):
-        yield w.template()
+    for kind, count in COUNTS.items():
+        yield from generate(kind, count * times, seed)
+
+
+def generate(kind, count, seed):
+    """Random templates of one kind, the same ones for the same seed; a dict is a template with files of its own."""
+    r = random.Random(seed)
+    w = statements.Writer(seed)
+    make = {"expressions": lambda: "{{ " + expression(r, 3) + " }}", "statements": w.template,
+            "calls": calls.Caller(seed).template, "documents": documents.Author(seed).template}[kind]
+    for _ in range(count):
+        yield make()
 
 
 def unused():
@@ -123,23 +134,28 @@ def jinja(template, context, files, strict):
         return None, f"{type(e).__name__}: {e}"
 
 
-def cases():
+def cases(*args):
     """Every template with what Jinja2 makes of it; strict only where that differs."""
-    context, files = json.dumps(load("context.json")), load("files.json")
-    for t in templates():
-        lenient = jinja(t, context, files, False)
-        if lenient[0] and " at 0x" in lenient[0]:
-            continue  # an address
-        yield t, False, *lenient
-        strict = jinja(t, context, files, True)
+    context, shared = json.dumps(load("context.json")), load("files.json")
+    for t in templates(*args):
+        own = {}
+        if isinstance(t, dict):
+            t, own = t["template"], t["files"]
+        lenient = jinja(t, context, shared | own, False)
+        if lenient[0] and (re.search("(?i) at 0x", lenient[0]) or re.search("[\ud800-\udfff]", lenient[0])):
+            continue  # an address, or half a character
+        yield t, own, False, *lenient
+        strict = jinja(t, context, shared | own, True)
         if strict[0] != lenient[0]:
-            yield t, True, *strict
+            yield t, own, True, *strict
 
 
 def golden():
     out = []
-    for template, strict, text, error in cases():
+    for template, files, strict, text, error in cases():
         c = {"template": template}
+        if files:
+            c["files"] = files
         if strict:
             c["strict"] = True
         if error:
@@ -150,22 +166,29 @@ def golden():
     print("[\n" + ",\n".join(out) + "\n]")
 
 
-def run(zester):
+def write(tree, files):
+    for name, text in files.items():
+        with open(os.path.join(tree, name), "w", newline="") as f:
+            f.write(text)
+
+
+def run(zester, seed=SEED, times=1):
     total = same = 0
     with tempfile.TemporaryDirectory() as tree:
-        for name, text in load("files.json").items():
-            with open(os.path.join(tree, name), "w") as f:
-                f.write(text)
-        for template, strict, text, error in cases():
+        write(tree, load("files.json"))
+        for template, files, strict, text, error in cases(int(seed), int(times)):
             total += 1
+            write(tree, files)
             p = subprocess.run(
                 [zester, "render", "-", "--context", os.path.join(HERE, "context.json"), "--tree", tree,
                  "--undefined", "strict" if strict else "lenient"],
                 input=template.encode(), capture_output=True, timeout=60)
+            for name in files:
+                os.remove(os.path.join(tree, name))
             if error and p.returncode == 1 and p.stderr and not p.stdout or not error and p.stdout == text.encode():
                 same += 1
                 continue
-            print(f"--- {template!r}{' (strict)' if strict else ''}")
+            print(f"--- {template!r}{' with ' + repr(files) if files else ''}{' (strict)' if strict else ''}")
             print(f"    jinja2 {error or repr(text)}")
             print(f"    zester {p.stderr.decode().strip() or repr(p.stdout.decode())}")
     for name in unused():
@@ -177,7 +200,7 @@ def run(zester):
 if __name__ == "__main__":
     if sys.argv[1:] == ["golden"]:
         golden()
-    elif len(sys.argv) == 3 and sys.argv[1] == "run":
-        sys.exit(0 if run(sys.argv[2]) else 1)
+    elif 3 <= len(sys.argv) <= 5 and sys.argv[1] == "run":
+        sys.exit(0 if run(*sys.argv[2:]) else 1)
     else:
         sys.exit(__doc__)

@@ -1,0 +1,92 @@
+package render
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// bytesMethod is a method of bytes; most are those of str.
+func bytesMethod(name string) methodFunc {
+	if m := bytesMethods[name]; m != nil {
+		return m
+	}
+	m := strMethods[name]
+	if m == nil || name == "encode" || strings.HasPrefix(name, "format") {
+		return nil
+	}
+	return func(f *frame, self any, a args) any {
+		pos := make([]any, len(a.pos))
+		for i, v := range a.pos {
+			switch x := v.(type) {
+			case string:
+				throw("TypeError", "a bytes-like object is required, not 'str'")
+			case []byte:
+				v = string(x)
+			}
+			pos[i] = v
+		}
+		return asBytes(m(f, string(self.([]byte)), args{pos, a.kw}))
+	}
+}
+
+func asBytes(v any) any {
+	switch x := v.(type) {
+	case string:
+		return []byte(x)
+	case *List:
+		for i, e := range x.items {
+			x.items[i] = asBytes(e)
+		}
+	case *Tuple:
+		for i, e := range x.items {
+			x.items[i] = asBytes(e)
+		}
+	}
+	return v
+}
+
+func bytesDecode(_ *frame, self any, a args) any {
+	a.bind("decode", 0, "encoding", "errors")
+	return string(self.([]byte))
+}
+
+func bytesHex(_ *frame, self any, a args) any {
+	a.none("hex")
+	return hexText(self.([]byte))
+}
+
+func intBitLength(_ *frame, self any, a args) any {
+	a.none("bit_length")
+	b, _ := bigInt(self)
+	return int64(b.BitLen())
+}
+
+func floatIsInteger(_ *frame, self any, a args) any {
+	a.none("is_integer")
+	v := self.(float64)
+	return v == math.Trunc(v) && !math.IsInf(v, 0)
+}
+
+func floatRatio(_ *frame, self any, a args) any {
+	a.none("as_integer_ratio")
+	v := self.(float64)
+	switch {
+	case math.IsNaN(v):
+		throw("ValueError", "cannot convert NaN to integer ratio")
+	case math.IsInf(v, 0):
+		throw("OverflowError", "cannot convert Infinity to integer ratio")
+	}
+	r := new(big.Rat).SetFloat64(v)
+	return &Tuple{items: []any{normal(new(big.Int).Set(r.Num())), normal(new(big.Int).Set(r.Denom()))}}
+}
+
+func floatHex(_ *frame, self any, a args) any {
+	a.none("hex")
+	s := strconv.FormatFloat(self.(float64), 'x', 13, 64)
+	if i := strings.LastIndexAny(s, "+-"); i == len(s)-3 && s[i+1] == '0' {
+		s = s[:i+1] + s[i+2:] // Go writes two digits of the exponent
+	}
+	return s
+}
