@@ -192,4 +192,3 @@ func (fm *formatter) argument(name string, whole bool) any {
 	}
 	return fm.pos[i]
 }
-

@@ -328,4 +328,3 @@ func seqCount(_ *frame, self any, a args) any {
 	}
 	return n
 }
-
