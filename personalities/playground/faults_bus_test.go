@@ -59,7 +59,7 @@ var everywhere = pick(
 func natsDies(w *world, i int) (v verdict) {
 	d := everywhere(w, i)
 	j := w.submit(long, 300*time.Millisecond)
-	w.caught(d, j, &v)
+	w.caught(d, j.client, &v)
 	w.nats[0].kill()
 	d.opens()
 	time.Sleep(time.Duration(100+100*(i%7)) * time.Millisecond)
@@ -117,7 +117,7 @@ func diesUnderParts(victim func(w *world, at *process) *process) func(w *world, 
 	return func(w *world, i int) (v verdict) {
 		d := onPeel(up, bus.AllParts, 1+i%5)(w, i)
 		j := w.submitLarge(4 << 20)
-		if at := w.caught(d, j, &v); at != nil {
+		if at := w.caught(d, j.client, &v); at != nil {
 			p := victim(w, at)
 			p.kill()
 			d.opens()
@@ -151,7 +151,7 @@ func clientStalls(w *world, i int) (v verdict) {
 	before := w.slowConsumers()
 	d := pick(onClient(down, "zester.job.*.note"), onClient(down, "zester.job.*.return.*"))(w, i)
 	j := w.submit(long, 300*time.Millisecond)
-	w.caught(d, j, &v)
+	w.caught(d, j.client, &v)
 	w.until(5*time.Second, "the job's id", func() bool { return j.jid() != "" })
 	w.must(j.cmd.Process.Signal(syscall.SIGSTOP))
 	w.client.stall(true)

@@ -35,11 +35,11 @@ func (w *world) fronts() []*proxy {
 	return all
 }
 
-// caught waits for the dam and gives the process that ran into it; nil if the job went by.
-func (w *world) caught(d *dam, j *job, v *verdict) *process {
+// caught waits for the dam and gives the process that ran into it; nil if the client went by.
+func (w *world) caught(d *dam, c *client, v *verdict) *process {
 	select {
 	case <-d.hit:
-	case <-j.done:
+	case <-c.done:
 	case <-time.After(15 * time.Second):
 	}
 	select {
@@ -59,11 +59,11 @@ func (w *world) caught(d *dam, j *job, v *verdict) *process {
 
 // masterDies kills the dispatching master at a moment. Every fourth time the other one dies with
 // it, and both come back.
-func masterDies(at moment) func(w *world, i int) verdict {
+func masterDies(at moment, flags ...string) func(w *world, i int) verdict {
 	return func(w *world, i int) (v verdict) {
 		d := at(w, i)
-		j := w.submit(long, 300*time.Millisecond)
-		if m := w.caught(d, j, &v); m != nil {
+		j := w.submit(long, 300*time.Millisecond, flags...)
+		if m := w.caught(d, j.client, &v); m != nil {
 			m.kill()
 			d.opens()
 			if i%4 == 3 {
@@ -87,7 +87,7 @@ func masterDiesAfter(step time.Duration) func(w *world, i int) verdict {
 	return func(w *world, i int) (v verdict) {
 		d := got("zester.submit.*", 1)(w, i)
 		j := w.submit(long, 300*time.Millisecond)
-		if m := w.caught(d, j, &v); m != nil {
+		if m := w.caught(d, j.client, &v); m != nil {
 			d.opens()
 			spin(time.Duration(i) * step)
 			m.kill()
@@ -110,7 +110,7 @@ func masterCutOff(at moment) func(w *world, i int) verdict {
 	return func(w *world, i int) (v verdict) {
 		d := at(w, i)
 		j := w.submit(long, 300*time.Millisecond)
-		if m := w.caught(d, j, &v); m != nil {
+		if m := w.caught(d, j.client, &v); m != nil {
 			cut(m.proxy, d)
 		}
 		v.add(w.judge(j, nil))

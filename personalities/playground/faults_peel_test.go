@@ -16,7 +16,7 @@ func peelDies(at moment, want ...outcome) func(w *world, i int) verdict {
 	return func(w *world, i int) (v verdict) {
 		d := at(w, i)
 		j := w.submit(long, 500*time.Millisecond)
-		p := w.caught(d, j, &v)
+		p := w.caught(d, j.client, &v)
 		right := expected{}
 		if p != nil {
 			p.kill()
@@ -54,7 +54,7 @@ func peelDiesAfter(step time.Duration) func(w *world, i int) verdict {
 		d := onPeel(down, "zester.cmd.*", 1)(w, i)
 		j := w.submit(long, 20*time.Millisecond)
 		right := expected{}
-		if p := w.caught(d, j, &v); p != nil {
+		if p := w.caught(d, j.client, &v); p != nil {
 			d.opens()
 			spin(time.Duration(i) * step)
 			p.kill()
@@ -71,7 +71,7 @@ func peelDiesAfter(step time.Duration) func(w *world, i int) verdict {
 func powerCut(w *world, i int) (v verdict) {
 	d := everywhere(w, i)
 	j := w.submit(long, 300*time.Millisecond)
-	w.caught(d, j, &v)
+	w.caught(d, j.client, &v)
 	right := expected{}
 	for _, p := range append(append(w.peels(), w.master...), w.nats...) {
 		p.kill()
@@ -97,7 +97,7 @@ func peelCutOff(at moment) func(w *world, i int) verdict {
 	return func(w *world, i int) (v verdict) {
 		d := at(w, i)
 		j := w.submit(long, 300*time.Millisecond)
-		if p := w.caught(d, j, &v); p != nil {
+		if p := w.caught(d, j.client, &v); p != nil {
 			cut(p.proxy, d)
 		}
 		v.add(w.judge(j, nil))
@@ -113,7 +113,7 @@ func peelCutOffTooLong(at moment) func(w *world, i int) verdict {
 		d := at(w, i)
 		j := w.submit(4*time.Second, 300*time.Millisecond)
 		right := expected{}
-		if p := w.caught(d, j, &v); p != nil {
+		if p := w.caught(d, j.client, &v); p != nil {
 			right[p.name] = []outcome{missing}
 			cut(p.proxy, d)
 		}

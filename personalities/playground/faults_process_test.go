@@ -55,6 +55,9 @@ func (x *process) start() {
 	}(x.cmd)
 }
 
+// peel says whether the process is one.
+func (x *process) peel() bool { return x.w.peel[x.name] == x }
+
 // kill ends the process as kill -9 does, and its connections with it.
 func (x *process) kill() {
 	if x.cmd == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/jobs"
 	"github.com/ptorbus/zester/core/keys"
+	"github.com/ptorbus/zester/core/server"
 )
 
 // world is a fleet of processes: NATS, masters and peels, each behind a proxy of its own unless
@@ -84,7 +85,7 @@ func (w *world) startNATS(p plan) {
 	n := max(1, p.servers)
 	ports, routes := make([]int, n), make([]int, n)
 	for i := range n {
-		ports[i], routes[i] = freePort(w.t), freePort(w.t)
+		ports[i], routes[i] = server.TestPort(w.t), server.TestPort(w.t)
 		w.addrs = append(w.addrs, fmt.Sprintf("127.0.0.1:%d", ports[i]))
 	}
 	for i := range n {
@@ -294,15 +295,6 @@ func (w *world) peels() []*process {
 		}
 	}
 	return all
-}
-
-func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // runsFile is where each run of a function leaves a line: peel, tag, what.
