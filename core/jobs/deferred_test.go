@@ -119,3 +119,37 @@ func TestNoQueue(t *testing.T) {
 		})
 	}
 }
+
+// What a request leaves open is as the masters have it for its operator.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	f.peel(t, "web-01")
+	f.master(t, []string{"web-01", "web-02"}, func(d *jobs.Dispatcher) {
+		d.Defaults = map[string]jobs.Defaults{"alice": {Wait: true, Expires: 2 * time.Hour}, "carol": {Wait: true}}
+	})
+	for _, test := range []struct {
+		operator string
+		request  jobs.Request
+		expires  time.Duration // 0: it does not wait
+		refused  string
+	}{
+		{"alice", jobs.Request{ByDefault: true}, 2 * time.Hour, ""},
+		{"alice", jobs.Request{ByDefault: true, Expires: time.Hour}, time.Hour, ""},
+		{"alice", jobs.Request{}, 0, ""},
+		{"alice", jobs.Request{Wait: true}, jobs.DefaultExpires, ""},
+		{"bob", jobs.Request{ByDefault: true}, 0, ""},
+		{"bob", jobs.Request{ByDefault: true, Expires: time.Hour}, 0, "expires 1h0m0s: only a job that waits for peels to connect expires"},
+		{"carol", jobs.Request{ByDefault: true}, jobs.DefaultExpires, ""},
+	} {
+		test.request.Target, test.request.Function = "*", "test.ping"
+		s, _ := run(t, &jobs.Client{Conn: f.Operator(t, test.operator), Operator: test.operator, Log: f.log}, test.request)
+		r, _, err := jobs.LoadRecord(t.Context(), f.core, s.JID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Refused != test.refused || r.Error != test.refused || r.Wait != (test.expires > 0) || r.Wait && r.Expires.Sub(r.Created) != test.expires {
+			t.Errorf("%s, %+v: %q, waits %v until %s", test.operator, test.request, s.Refused, r.Wait, r.Expires)
+		}
+	}
+}

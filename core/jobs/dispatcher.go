@@ -47,7 +47,8 @@ type Dispatcher struct {
 	Conn     *bus.Conn
 	Account  *keys.Account
 	Resolver Resolver
-	Presence Connections // nil: everybody counts as connected
+	Presence Connections         // nil: everybody counts as connected
+	Defaults map[string]Defaults // by operator
 	Log      *slog.Logger
 	Metrics  *metrics.Set
 

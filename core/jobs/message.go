@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ type Request struct {
 	// its submission. Timeout is then what each peel has from the moment it is given the job.
 	Wait    bool          `msgpack:"wait"`
 	Expires time.Duration `msgpack:"expires"`
+	// ByDefault has the masters' Defaults for the operator decide over Wait, and over Expires
+	// where that is 0.
+	ByDefault bool `msgpack:"by_default"`
 	// NoQueue has a busy peel refuse the job rather than let it wait for its turn.
 	NoQueue bool `msgpack:"no_queue"`
 	// Batch releases the job bit by bit. Timeout is then what each peel has from its release.
@@ -60,7 +64,7 @@ func (r *Request) Check() error {
 		return fmt.Errorf("timeout %s: use more than 0 and at most %s", r.Timeout, MaxTimeout)
 	case r.Expires < 0 || r.Expires > MaxExpires:
 		return fmt.Errorf("expires %s: use more than 0 and at most %s", r.Expires, MaxExpires)
-	case r.Expires != 0 && !r.Wait:
+	case r.Expires != 0 && !r.Wait && !r.ByDefault:
 		return fmt.Errorf("expires %s: only a job that waits for peels to connect expires", r.Expires)
 	}
 	if err := r.Batch.check(); err != nil {
@@ -92,10 +96,27 @@ func decodeRequest(data []byte) (Request, error) {
 	if r.Timeout == 0 {
 		r.Timeout = DefaultTimeout
 	}
-	if r.Wait && r.Expires == 0 {
+	if r.Wait && !r.ByDefault && r.Expires == 0 {
 		r.Expires = DefaultExpires
 	}
 	return r, nil
+}
+
+// Defaults are what holds for an operator's jobs that say nothing of it themselves.
+type Defaults struct {
+	Wait    bool
+	Expires time.Duration // 0 is DefaultExpires
+}
+
+// settle makes a request say itself what is left to the defaults.
+func (r *Request) settle(d Defaults) {
+	if !r.ByDefault {
+		return
+	}
+	r.ByDefault, r.Wait = false, d.Wait
+	if d.Wait && r.Expires == 0 {
+		r.Expires = cmp.Or(d.Expires, DefaultExpires)
+	}
 }
 
 // requestID reads no more of a request than its job's id; empty if there is none.

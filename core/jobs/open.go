@@ -72,6 +72,7 @@ func (d *dispatching) load(ctx context.Context, jid, operator string) (*liveJob,
 // this cannot be told yet.
 func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, operator string) (*Record, error) {
 	now := d.clock.now()
+	req.settle(d.Defaults[operator])
 	r := &Record{
 		JID: req.JID, Operator: operator, Target: req.Target, Function: req.Function, Args: req.Args, Kwargs: req.Kwargs,
 		Comment: req.Comment, Created: now, Timeout: req.Timeout, Deadline: now.Add(req.Timeout), State: StateOpen,

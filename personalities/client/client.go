@@ -26,6 +26,7 @@ type commandLine struct {
 	Creds       string `placeholder:"FILE" help:"Credentials file of the operator; default admin.creds in the auth directory."`
 	Format      string `default:"text" enum:"text,json,yaml" help:"How answers are printed: text, json or yaml."`
 	StateOutput string `default:"full" enum:"full,terse,changes,mixed" help:"How state runs are printed: full, terse, changes (full for what changed or failed) or mixed (full for what failed)."`
+	WhenOffline string `enum:",skip,wait" default:"" placeholder:"skip|wait" help:"Peels that are not connected when a job is submitted: skip them, or wait, to give them the job when they connect; default as the masters have it for this operator (operators in master.yaml), else skip."`
 	LogLevel    string `default:"warn" help:"debug, info, warn or error."`
 	LogFormat   string `default:"text" help:"json or text."`
 

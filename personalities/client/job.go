@@ -21,8 +21,7 @@ type jobCommand struct {
 
 // submitFlags are of all commands that submit a job.
 type submitFlags struct {
-	WhenOffline    string        `default:"skip" enum:"skip,wait" env:"ZESTER_WHEN_OFFLINE" help:"Peels that are not connected: skip them, or wait, to give them the job when they connect."`
-	Expires        time.Duration `default:"24h" help:"How long the job waits for them."`
+	Expires        time.Duration `placeholder:"DURATION" help:"How long the job waits for peels that are not connected; default 24h, or as the masters have it."`
 	Queue          bool          `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
 	Batch          string        `placeholder:"N|N%" help:"Run on so many, or such a share, at a time."`
 	BatchWait      time.Duration `help:"Release whole batches, each so long after the end of the one before."`
@@ -43,6 +42,11 @@ func (*jobCommand) Help() string {
 	zester 'G@os:debian and not L@web-01,web-02' cmd.run 'uptime' --timeout 10s
 	zester role:lb state.apply haproxy test=True
 	zester web-01 sys.doc state.apply
+	zester '*' pkg.upgrade --when-offline wait --expires 12h --batch 10% --batch-fail-limit 3
+
+What an operator always wants may stand in ~/.zester/config.yaml (when_offline: wait), in ZESTER_WHEN_OFFLINE, or for each
+operator in the masters' master.yaml (operators: {alice: {when_offline: wait, expires: 12h}}). In batches, a peel that is
+not connected when its turn comes holds up nobody: it is skipped, or with wait has its turn when it connects.
 
 The exit code is 0 if all succeeded, 1 if the job could not be run, 2 if a peel failed, 3 if one did not answer, 4 if both
 happened.`
@@ -68,7 +72,7 @@ var errDirect = errors.New("--direct: a peel obeys commands that are signed with
 	"without a master there are the basket, facts, \"zester job list\", \"show\" and \"follow\", and on the host itself \"zester local\"")
 
 // into completes a request.
-func (f *submitFlags) into(r *jobs.Request) {
+func (f *submitFlags) into(r *jobs.Request, whenOffline string) {
 	if r.NoQueue = !f.Queue; r.NoQueue && stateRun(r.Function) {
 		kwargs := maps.Clone(r.Kwargs)
 		if kwargs == nil {
@@ -78,9 +82,7 @@ func (f *submitFlags) into(r *jobs.Request) {
 		r.Kwargs = kwargs
 	}
 	r.Batch = jobs.Batch{Size: f.Batch, Wait: f.BatchWait, FailLimit: f.BatchFailLimit, Canary: f.Canary, CanaryWait: f.CanaryWait, Random: f.BatchOrder == "random"}
-	if f.WhenOffline == "wait" {
-		r.Wait, r.Expires = true, f.Expires
-	}
+	r.Wait, r.ByDefault, r.Expires = whenOffline == "wait", whenOffline == "", f.Expires
 }
 
 // stateRun says whether a function runs states, one run at a time.
@@ -96,7 +98,7 @@ func (s *session) submit(r jobs.Request, flags submitFlags) error {
 	if flags.Direct {
 		return errDirect
 	}
-	flags.into(&r)
+	flags.into(&r, s.settings.WhenOffline)
 	client, err := s.jobs()
 	if err != nil {
 		return err

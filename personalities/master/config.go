@@ -1,11 +1,15 @@
 package master
 
 import (
+	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/jobs"
 )
 
 // Config is a master's configuration: flags, keys of master.yaml and ZESTER_ variables alike.
@@ -33,6 +37,35 @@ type Config struct {
 
 	// Groups are named targets for N@name; in the file only.
 	Groups map[string]string `kong:"-" yaml:"groups"`
+	// Operators are what holds for operators' jobs that do not say it themselves; in the file only.
+	Operators map[string]Operator `kong:"-" yaml:"operators"`
+}
+
+// Operator is what holds for an operator's jobs that do not say it themselves.
+type Operator struct {
+	WhenOffline string        `yaml:"when_offline"` // skip or wait
+	Expires     time.Duration `yaml:"expires"`
+}
+
+func (o Operator) check() error {
+	switch {
+	case o.WhenOffline != "skip" && o.WhenOffline != "wait":
+		return fmt.Errorf("when_offline %q: want skip or wait", o.WhenOffline)
+	case o.Expires < 0 || o.Expires > jobs.MaxExpires:
+		return fmt.Errorf("expires %s: use more than 0 and at most %s", o.Expires, jobs.MaxExpires)
+	case o.Expires != 0 && o.WhenOffline != "wait":
+		return fmt.Errorf("expires %s: only jobs that wait expire, and these skip", o.Expires)
+	}
+	return nil
+}
+
+// jobDefaults are the operators' defaults as the dispatcher takes them.
+func (c *Config) jobDefaults() map[string]jobs.Defaults {
+	all := map[string]jobs.Defaults{}
+	for name, o := range c.Operators {
+		all[name] = jobs.Defaults{Wait: o.WhenOffline == "wait", Expires: o.Expires}
+	}
+	return all
 }
 
 // treeDir is the directory asked for, or the first usual one that exists; the seeds' packages
@@ -57,6 +90,11 @@ func (c *Config) Validate() error {
 	}
 	if c.Replicas < 1 || c.Replicas > 5 {
 		return config.Invalid("replicas", "%d copies: NATS keeps 1 to 5, and no more than it has servers", c.Replicas)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Operators)) {
+		if err := c.Operators[name].check(); err != nil {
+			return config.Invalid("operators", "%s: %w", name, err)
+		}
 	}
 	return nil
 }

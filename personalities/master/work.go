@@ -131,7 +131,7 @@ func (m *master) work(ctx context.Context, listener *enrollment.Listener, web *o
 	m.keepSettings(service, duty)
 	m.keepTree(duty)
 	dispatcher := jobs.Dispatcher{
-		Conn: m.conn, Account: m.account, Resolver: resolver{m}, Presence: m.presence, Log: m.log, Metrics: m.metrics,
+		Conn: m.conn, Account: m.account, Resolver: resolver{m}, Presence: m.presence, Defaults: m.jobDefaults(), Log: m.log, Metrics: m.metrics,
 	}
 	duty("jobs", dispatcher.Run)
 	duty("enrollment orders", func(ctx context.Context) error {
