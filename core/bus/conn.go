@@ -96,9 +96,13 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	return c, nil
 }
 
+// handshakes is how often a connection is tried that was only too slow for the server.
+const handshakes = 4
+
 // dial tries until the server answers, whatever it answers, or patience or the context ends.
 func (c *Conn) dial(ctx context.Context, options []nats.Option) (*nats.Conn, error) {
-	for deadline := time.Now().Add(c.opts.Patience); ; {
+	deadline := time.Now().Add(c.opts.Patience)
+	for attempt := 1; ; attempt++ {
 		nc, err := nats.Connect(c.opts.URL, options...)
 		if err == nil && ctx.Err() != nil {
 			nc.Close()
@@ -108,7 +112,8 @@ func (c *Conn) dial(ctx context.Context, options []nats.Option) (*nats.Conn, err
 			return nc, nil
 		}
 		explained := explainConnect(c.opts, err)
-		if !unreachable(err) || time.Now().After(deadline) {
+		again := unreachable(err) && !time.Now().After(deadline) || overtaken(err) && attempt < handshakes
+		if !again {
 			return nil, explained
 		}
 		c.log.Warn("NATS cannot be reached yet", "error", explained)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -272,6 +273,58 @@ func TestPlaintextIsWarnedOf(t *testing.T) {
 		}
 		return
 	}
+}
+
+// A busy host's handshake that takes longer than the server waits with its first ping is made anew.
+func TestSlowHandshake(t *testing.T) {
+	s := server.StartTest(t)
+	for slow, want := range map[int]string{2: "", 1000: "nats: expected 'PONG', got 'PING'"} {
+		o := options(t, s)
+		o.URL = "nats://" + pinged(t, strings.TrimPrefix(s.URL, "nats://"), slow)
+		c, err := bus.Connect(t.Context(), o)
+		if err == nil {
+			c.Close()
+		}
+		if want == "" && err != nil || want != "" && (err == nil || err.Error() != "nats at "+o.URL+": "+want) {
+			t.Errorf("%d slow handshakes: %v, want %q", slow, err, want)
+		}
+	}
+}
+
+// pinged forwards connections to a server; in the first so many of them a ping comes before the server's answer.
+func pinged(t *testing.T, address string, slow int) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for n := 0; ; n++ {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", address)
+			if err != nil {
+				client.Close()
+				return
+			}
+			greeting := bufio.NewReader(server)
+			info, err := greeting.ReadString('\n')
+			if n < slow {
+				info += "PING\r\n"
+			}
+			if _, werr := io.WriteString(client, info); err != nil || werr != nil {
+				client.Close()
+				server.Close()
+				continue
+			}
+			go forward(server, client, nil)
+			go forward(client, server, nil)
+		}
+	}()
+	return l.Addr().String()
 }
 
 // A greeting that never ends is no NATS server.

@@ -21,10 +21,11 @@ func jetStream(t *testing.T, s *server.TestServer) jetstream.JetStream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nc, err := nats.Connect(s.URL, nats.UserJWT(func() (string, error) { return creds.JWT, nil }, creds.Sign))
-	if err != nil {
-		t.Fatal(err)
-	}
+	var nc *nats.Conn
+	eventually(t, func() bool { // a busy machine may be too slow for the server
+		nc, err = nats.Connect(s.URL, nats.Timeout(patience), nats.UserJWT(func() (string, error) { return creds.JWT, nil }, creds.Sign))
+		return err == nil
+	})
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
 	if err != nil {

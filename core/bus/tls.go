@@ -88,6 +88,12 @@ func unreachable(err error) bool {
 	return errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)
 }
 
+// overtaken is of a handshake that has taken so long, on a busy host say, that the server's first ping came before its end, or
+// its patience to one. nats.go has names for neither.
+func overtaken(err error) bool {
+	return strings.Contains(err.Error(), "expected 'PONG', got 'PING'") || strings.Contains(err.Error(), "authentication timeout")
+}
+
 // redacted is a list of URLs as it may be shown: without passwords.
 func redacted(urls string) string {
 	parts := strings.Split(urls, ",")

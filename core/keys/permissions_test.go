@@ -31,10 +31,12 @@ func connect(t *testing.T, s *server.TestServer, creds keys.Creds) raw {
 	t.Helper()
 	r := raw{refused: make(chan string, 4096)}
 	var err error
-	r.Conn, err = nats.Connect(s.URL,
-		nats.UserJWT(func() (string, error) { return creds.JWT, nil }, creds.Sign),
-		nats.CustomInboxPrefix(bus.Inbox(creds.Name())),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { r.refused <- err.Error() }))
+	for attempt := 0; attempt == 0 || err != nil && attempt < 5; attempt++ { // a busy machine may be too slow for the server
+		r.Conn, err = nats.Connect(s.URL, nats.Timeout(patience),
+			nats.UserJWT(func() (string, error) { return creds.JWT, nil }, creds.Sign),
+			nats.CustomInboxPrefix(bus.Inbox(creds.Name())),
+			nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { r.refused <- err.Error() }))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
