@@ -13,13 +13,11 @@ import (
 	"github.com/ptorbus/zester/core/keys"
 )
 
-// ackAfter is how long a reading function may take before it is acked: most return sooner, and
-// the return says all that an ack would.
-const ackAfter = 50 * time.Millisecond
-
 // task is an accepted job.
 type task struct {
 	cmd     keys.Command
+	mutates bool
+	late    *time.Timer // acks the job unless it returns first; nil if that is done otherwise
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	started time.Time // zero until it starts
@@ -78,9 +76,8 @@ func refusalKind(err error) string {
 
 // begin puts the job on disk, acks it and queues it.
 func (r *running) begin(cmd keys.Command) {
-	mutates := r.mutates(cmd)
-	t := &task{cmd: cmd}
-	if err := r.journal.begin(cmd.JID, cmd.Function, r.clock.last(cmd), mutates); err != nil {
+	t := &task{cmd: cmd, mutates: r.mutates(cmd)}
+	if err := r.journal.begin(cmd.JID, cmd.Function, r.clock.last(cmd), t.mutates); err != nil {
 		r.Log.Error("a job is refused: it cannot be recorded", "job", cmd.JID, "function", cmd.Function, "error", err)
 		r.outbox.unrecorded(r.returnOf(t, outcome{reason: ReasonNotRecorded, retcode: 1,
 			err: fmt.Errorf("not started: the peel cannot record the job on its disk: %w", err)}))
@@ -90,7 +87,7 @@ func (r *running) begin(cmd keys.Command) {
 	ctx, cancel := context.WithCancelCause(timed)
 	t.ctx, t.cancel = ctx, func(cause error) { cancel(cause); stop() }
 	r.add(t)
-	if err := r.enqueue(t, mutates); err != nil {
+	if err := r.enqueue(t); err != nil {
 		r.meters.busy.Inc()
 		r.settle(t, outcome{reason: ReasonBusy, retcode: 1, err: fmt.Errorf("not started: the peel is busy, %w", err)})
 		r.done(t)
@@ -98,52 +95,27 @@ func (r *running) begin(cmd keys.Command) {
 }
 
 // enqueue hands the job on, or says why it cannot.
-func (r *running) enqueue(t *task, mutates bool) error {
-	full := fmt.Errorf("%d jobs wait already; try again when they are done", r.Queue)
-	if mutates {
-		if ahead := r.changing.Add(1) - 1; t.cmd.NoQueue && ahead > 0 {
-			r.changing.Add(-1)
-			return fmt.Errorf("%d jobs that may change the host run or wait, and this one is not to wait for them", ahead)
-		}
-		select {
-		case r.mutate <- t:
-			r.ack(t.cmd.JID)
-			context.AfterFunc(t.ctx, func() { r.perform(t) }) // it need not wait for its turn to say that it will have none
-			return nil
-		default:
-			r.changing.Add(-1)
-			return full
-		}
+func (r *running) enqueue(t *task) error {
+	if !t.mutates {
+		return r.read(t)
+	}
+	if ahead := r.changing.Add(1) - 1; t.cmd.NoQueue && ahead > 0 {
+		r.changing.Add(-1)
+		return fmt.Errorf("%d jobs that may change the host run or wait, and this one is not to wait for them", ahead)
 	}
 	select {
-	case r.waiting <- struct{}{}:
+	case r.mutate <- t:
+		r.ack(t.cmd.JID)
+		context.AfterFunc(t.ctx, func() { r.perform(t) }) // it need not wait for its turn to say that it will have none
+		return nil
 	default:
-		return full
+		r.changing.Add(-1)
+		return r.full()
 	}
-	if t.cmd.NoQueue {
-		select {
-		case r.reads <- struct{}{}:
-		default:
-			<-r.waiting
-			return fmt.Errorf("%d functions run, and this one is not to wait for them", r.Concurrent)
-		}
-	}
-	go func() {
-		defer func() { <-r.waiting }()
-		late := time.AfterFunc(ackAfter, func() { r.ack(t.cmd.JID) })
-		defer late.Stop()
-		if !t.cmd.NoQueue { // which has a slot
-			select {
-			case r.reads <- struct{}{}:
-			case <-t.ctx.Done():
-				r.perform(t)
-				return
-			}
-		}
-		defer func() { <-r.reads }()
-		r.perform(t)
-	}()
-	return nil
+}
+
+func (r *running) full() error {
+	return fmt.Errorf("%d jobs wait already; try again when they are done", r.Queue)
 }
 
 // mutating runs what changes the host, one at a time and in order. When it ends, what is still

@@ -23,9 +23,13 @@
 // was not given (guard), and a value's parts count only as its return describes them.
 //
 // Cost per target: one command, one return with its acknowledgement, and for what mutates or
-// takes longer than a moment one ack; on the peel one fsync for what mutates, none for what
-// only reads. Per job: one request, one record, one signature, a note, and a look at the
-// returns now and then until the deadline.
+// takes longer than a moment one ack; on the peel one fsync for what mutates, one write for what
+// only reads. The return of what only reads, and quickly, is sent without asking for an
+// acknowledgement: the masters' looks at the stream find what is missing and ask the peel again,
+// a connection made anew makes it ask, and so does, for whatever is left, Runner.Confirm. Until
+// its return has been written, within a minute, a death of the peel makes such a job an
+// interrupted one, which changes nothing where the stream has the return. Per job: one request,
+// one record, one signature, a note, and a look at the returns now and then until the deadline.
 //
 // Presence follows which peels are connected, from the server's own events. The package does
 // not resolve targets, know functions or print: those come in through Resolver, Executor and

@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -34,3 +36,20 @@ func ListBack(ctx context.Context, c *bus.Conn, f Filter, window uint64) ([]*Rec
 
 // SetPage makes the lists that p asks for come in pages of n.
 func SetPage(p *Presence, n int) { p.page = n }
+
+// ForgetLate makes a journal that was closed what a death of the process would have left of it: the jobs that only read
+// have begun, and that is all.
+func ForgetLate(dir string) error {
+	path := filepath.Join(dir, "jobs", "journal")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var kept []byte
+	scanFrames(data, func(r journalRecord, offset, size int) {
+		if r.Kind == recordBegin {
+			kept = append(kept, data[offset:offset+size]...)
+		}
+	})
+	return os.WriteFile(path, kept, 0o600)
+}

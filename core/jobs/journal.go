@@ -23,6 +23,7 @@ const (
 	maxJobs         = 100_000
 	maxUnsent       = 10_000
 	maxUnsentBytes  = 64 << 20
+	maxLate         = 256 << 10 // of records that have not been written yet
 	compactFrom     = 1 << 20
 	compactMust     = 32 << 20 // between two looks at it
 )
@@ -44,7 +45,7 @@ const (
 // journal is a peel's memory of its jobs: which have begun, so that none runs twice, and the
 // returns that the stream does not have yet. It is a file of appended records with an index in
 // memory; a record that was written survives the death of the process, a synced one that of the
-// machine. Safe for concurrent use.
+// machine, and a late one is written with the next that is not. Safe for concurrent use.
 type journal struct {
 	path string
 	log  *slog.Logger
@@ -53,11 +54,12 @@ type journal struct {
 	mu          sync.Mutex
 	file        *os.File // nil once closed
 	size        int64
-	must        int64 // the size at which it is tidied at once
-	buf         []byte
+	must        int64  // the size at which it is tidied at once
+	late        []byte // records that follow the file's in the index, but are not in it yet
 	jobs        map[string]*journalJob
 	unsent      int
 	unsentBytes int64
+	unasked     int // of unsent, those that the stream should have
 }
 
 type journalJob struct {
@@ -65,9 +67,10 @@ type journalJob struct {
 	function string
 	expires  int64
 	at       time.Time // of the last record
-	offset   int64     // of the frame that holds the return
+	offset   int64     // of the frame that holds the return, in the file and then late
 	length   int       // of that frame; 0: no return is kept
 	memory   []byte    // the return, where the disk would not take it
+	unasked  bool      // the stream was not asked yet whether it has the return
 }
 
 // begun is a job that had begun when the peel died.
@@ -177,19 +180,23 @@ func (j *journal) begin(jid, function string, expires time.Time, durable bool) e
 		}
 	}
 	r := journalRecord{Kind: recordBegin, JID: jid, Function: function, Expires: expires.Unix(), At: time.Now().UnixNano()}
-	return j.append(r, durable)
+	if durable {
+		return j.append(r, synced)
+	}
+	return j.append(r, written)
 }
 
 // end records a job's return, for sending until sent is called. It cannot fail: a return that
-// the disk will not take is kept in memory.
-func (j *journal) end(jid string, ret []byte) {
+// the disk will not take is kept in memory. A late one is lost with the process, which says of
+// the job that it was interrupted then, and the stream, if it has the return, keeps that.
+func (j *journal) end(jid string, ret []byte, w writing) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.jobs[jid]
 	if e == nil || e.state != stateBegun {
 		return
 	}
-	err := j.append(journalRecord{Kind: recordEnd, JID: jid, At: time.Now().UnixNano(), Return: ret}, false)
+	err := j.append(journalRecord{Kind: recordEnd, JID: jid, At: time.Now().UnixNano(), Return: ret}, w)
 	if err != nil {
 		j.log.Error("a return cannot be written to the job journal: it is kept in memory until it is sent", "job", jid, "error", err)
 		e.state, e.memory, e.at, e.length = stateEnded, ret, time.Now(), len(ret)
@@ -199,6 +206,33 @@ func (j *journal) end(jid string, ret []byte) {
 	if j.size >= j.must {
 		j.tidyLocked(time.Now())
 		j.must = max(compactMust, 2*j.size)
+	}
+}
+
+// endUnasked is end of a return that is on its way, and that the stream will be asked for later.
+func (j *journal) endUnasked(jid string, ret []byte) {
+	j.end(jid, ret, unwritten)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if e := j.jobs[jid]; e != nil && e.state == stateEnded {
+		e.unasked = true
+		j.unasked++
+	}
+}
+
+// overdue says that the stream does not seem to have a return.
+func (j *journal) overdue(jid string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if e := j.jobs[jid]; e != nil {
+		j.asked(e)
+	}
+}
+
+func (j *journal) asked(e *journalJob) {
+	if e.unasked {
+		e.unasked = false
+		j.unasked--
 	}
 }
 
@@ -212,7 +246,8 @@ func (j *journal) room(size int) error {
 	return nil
 }
 
-// sent records that the stream has a job's return.
+// sent records that the stream has a job's return, late: sending it once more after a restart
+// does no harm.
 func (j *journal) sent(jid string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -220,17 +255,18 @@ func (j *journal) sent(jid string) {
 	if e == nil || e.state != stateEnded {
 		return
 	}
+	j.asked(e)
+	r := journalRecord{Kind: recordSent, JID: jid, At: time.Now().UnixNano()}
 	if e.memory != nil {
 		j.unsent--
 		j.unsentBytes -= int64(e.length)
 		e.state, e.memory, e.length = stateSent, nil, 0
 		// The disk may still say that the job is under way: tell it, if it listens again.
-		j.append(journalRecord{Kind: recordSent, JID: jid, At: time.Now().UnixNano()}, false)
+		j.append(r, written)
 		return
 	}
-	if err := j.append(journalRecord{Kind: recordSent, JID: jid, At: time.Now().UnixNano()}, false); err != nil {
-		// Sending it once more after a restart does no harm: the stream keeps the first.
-		j.apply(journalRecord{Kind: recordSent, JID: jid, At: time.Now().UnixNano()}, 0, 0)
+	if err := j.append(r, unwritten); err != nil {
+		j.apply(r, 0, 0)
 	}
 }
 
@@ -244,11 +280,19 @@ func (j *journal) ret(jid string) ([]byte, error) {
 		return nil, nil
 	case e.memory != nil:
 		return e.memory, nil
-	case j.file == nil:
+	}
+	return j.read(jid, e)
+}
+
+// read reads the return that a record holds.
+func (j *journal) read(jid string, e *journalJob) ([]byte, error) {
+	if j.file == nil {
 		return nil, errJournalClosed
 	}
 	b := make([]byte, e.length)
-	if _, err := j.file.ReadAt(b, e.offset); err != nil {
+	if e.offset >= j.size {
+		copy(b, j.late[e.offset-j.size:])
+	} else if _, err := j.file.ReadAt(b, e.offset); err != nil {
 		return nil, fmt.Errorf("job journal: %w", err)
 	}
 	r, _, ok := readFrame(b)
@@ -278,41 +322,83 @@ func (j *journal) outbox() []string {
 	return list
 }
 
-// depth is how many returns wait to be sent.
+// depth is how many returns wait to be sent, waiting how many the stream is not known to have.
 func (j *journal) depth() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.unsent - j.unasked
+}
+
+func (j *journal) waiting() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.unsent
 }
 
-func (j *journal) append(r journalRecord, durable bool) error {
+// writing is what a record has survived when append returns.
+type writing int
+
+const (
+	unwritten writing = iota // nothing
+	written                  // the end of the process
+	synced                   // that of the machine
+)
+
+func (j *journal) append(r journalRecord, w writing) error {
 	if j.file == nil {
 		return errJournalClosed
 	}
-	var err error
-	if j.buf, err = appendFrame(j.buf[:0], r); err != nil {
+	before := len(j.late)
+	b, err := appendFrame(j.late, r)
+	if err != nil {
 		return err
 	}
-	_, err = j.file.WriteAt(j.buf, j.size)
-	if err == nil && durable {
+	j.late = b
+	at, size := j.size+int64(before), len(b)-before
+	if w != unwritten || len(b) > maxLate {
+		if err := j.write(w); err != nil {
+			j.late = b[:before]
+			return err
+		}
+	}
+	j.apply(r, at, size)
+	return nil
+}
+
+// write writes what is late.
+func (j *journal) write(w writing) error {
+	if j.file == nil || len(j.late) == 0 {
+		return nil
+	}
+	_, err := j.file.WriteAt(j.late, j.size)
+	if err == nil && w == synced {
 		err = j.file.Sync()
 	}
 	if err != nil {
 		// Cut off what was written in part; where even that fails the next open skips it.
 		return errors.Join(fmt.Errorf("job journal: %w", err), j.file.Truncate(j.size))
 	}
-	j.apply(r, j.size, len(j.buf))
-	j.size += int64(len(j.buf))
-	if cap(j.buf) > 64<<10 {
-		j.buf = nil
+	j.size += int64(len(j.late))
+	if j.late = j.late[:0]; cap(j.late) > 64<<10 {
+		j.late = nil
 	}
 	return nil
+}
+
+// flush writes what is late; what the disk does not take is tried again with the next record.
+func (j *journal) flush() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.write(written); err != nil {
+		j.log.Warn("returns of jobs cannot be written to the journal yet", "error", err)
+	}
 }
 
 func (j *journal) close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.file != nil {
+		j.write(written)
 		j.file.Sync() // best effort: what needed to be safe has been synced before
 		j.file.Close()
 		j.file = nil

@@ -20,6 +20,7 @@ func (j *journal) tidyLocked(now time.Time) {
 	if j.file == nil {
 		return
 	}
+	j.write(written) // best effort: compact takes what is late as well
 	j.prune(now)
 	if j.size < compactFrom || j.size < 2*j.live() {
 		return
@@ -69,6 +70,7 @@ func (j *journal) prune(now time.Time) {
 
 // drop gives up a return; that the job has run stays known.
 func (j *journal) drop(e *journalJob) {
+	j.asked(e)
 	j.unsent--
 	j.unsentBytes -= int64(e.length)
 	e.state, e.length, e.memory = stateSent, 0, nil
@@ -112,7 +114,7 @@ func (j *journal) compact() error {
 		return err
 	}
 	j.file.Close()
-	j.file, j.size, j.unsent, j.unsentBytes = file, int64(len(data)), 0, 0
+	j.file, j.size, j.late, j.unsent, j.unsentBytes, j.unasked = file, int64(len(data)), nil, 0, 0, 0
 	clear(j.jobs)
 	scanFrames(data, func(r journalRecord, offset, size int) { j.apply(r, int64(offset), size) })
 	return nil
@@ -122,11 +124,9 @@ func (j *journal) kept(jid string, e *journalJob) []byte {
 	if e.length == 0 || e.memory != nil {
 		return e.memory
 	}
-	b := make([]byte, e.length)
-	if _, err := j.file.ReadAt(b, e.offset); err != nil {
+	ret, err := j.read(jid, e)
+	if err != nil {
 		j.log.Error("a return cannot be read from the job journal and is lost", "job", jid, "error", err)
-		return nil
 	}
-	r, _, _ := readFrame(b)
-	return r.Return
+	return ret
 }

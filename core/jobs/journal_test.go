@@ -45,10 +45,10 @@ func TestJournalRemembers(t *testing.T) {
 	j, _ := openTest(t, dir)
 	soon := time.Now().Add(time.Minute)
 	running, ended, sent := beginTest(t, j, soon), beginTest(t, j, soon), beginTest(t, j, soon)
-	j.end(ended, []byte("ended"))
-	j.end(sent, []byte("sent"))
+	j.end(ended, []byte("ended"), written)
+	j.end(sent, []byte("sent"), written)
 	j.sent(sent)
-	j.end(sent, []byte("again")) // counts for nothing
+	j.end(sent, []byte("again"), written) // counts for nothing
 	j.close()
 	if err := j.begin(NewID(time.Now()), "test.ping", soon, false); err == nil {
 		t.Error("a closed journal takes jobs")
@@ -85,7 +85,7 @@ func TestJournalTorn(t *testing.T) {
 	j, _ := openTest(t, dir)
 	soon := time.Now().Add(time.Minute)
 	first := beginTest(t, j, soon)
-	j.end(first, []byte("first"))
+	j.end(first, []byte("first"), written)
 	whole := j.size
 	second := beginTest(t, j, soon)
 	j.close()
@@ -139,7 +139,7 @@ func TestJournalDiskFull(t *testing.T) {
 	if err := j.begin(other, "test.ping", soon, true); err == nil || j.state(other) != stateUnknown {
 		t.Errorf("begun without a record: %v", err)
 	}
-	j.end(jid, []byte("in memory"))
+	j.end(jid, []byte("in memory"), written)
 	if got := j.outbox(); !reflect.DeepEqual(got, []string{jid}) || retTest(t, j, jid) != "in memory" {
 		t.Errorf("outbox %q", got)
 	}
@@ -160,7 +160,7 @@ func TestJournalForgets(t *testing.T) {
 	old, young, running, unsent := beginTest(t, j, now), beginTest(t, j, now.Add(2*time.Hour)), beginTest(t, j, now), beginTest(t, j, now)
 	large := make([]byte, 300<<10)
 	for _, jid := range []string{old, young, unsent} {
-		j.end(jid, large)
+		j.end(jid, large, written)
 	}
 	j.sent(old)
 	j.sent(young)
@@ -192,7 +192,7 @@ func TestJournalIsBounded(t *testing.T) {
 		if err := j.begin(last, "test.ping", now.Add(time.Hour), false); err != nil {
 			t.Fatal(err)
 		}
-		j.end(last, ret)
+		j.end(last, ret, written)
 	}
 	j.tidy(now)
 	if j.depth() != maxUnsent || j.state(first) != stateEnded || j.state(last) != stateSent {
@@ -308,9 +308,85 @@ func BenchmarkJournal(b *testing.B) {
 				if err := j.begin(jid, "test.ping", time.Now(), durable); err != nil {
 					b.Fatal(err)
 				}
-				j.end(jid, ret)
+				j.end(jid, ret, written)
 				j.sent(jid)
 			}
 		})
+	}
+}
+
+// A late record is in the journal's answers at once, and in the file with the next that is not late.
+func TestJournalWritesLate(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := openTest(t, dir)
+	soon := time.Now().Add(time.Minute)
+	jid := beginTest(t, j, soon)
+	size := func() int64 {
+		info, err := os.Stat(filepath.Join(dir, "journal"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	before := size()
+	j.endUnasked(jid, []byte("late"))
+	if got := retTest(t, j, jid); got != "late" || size() != before || j.depth() != 0 || j.waiting() != 1 {
+		t.Errorf("%q, %d bytes more, depth %d, %d wait", got, size()-before, j.depth(), j.waiting())
+	}
+	j.overdue(jid)
+	if j.depth() != 1 {
+		t.Errorf("overdue, and depth %d", j.depth())
+	}
+	j.sent(jid)
+	next := beginTest(t, j, soon)
+	if size() == before {
+		t.Error("nothing is written")
+	}
+	written := size()
+	j.endUnasked(next, []byte("next"))
+	j.mu.Lock()
+	if err := j.compact(); err != nil {
+		t.Error(err)
+	}
+	j.mu.Unlock()
+	if retTest(t, j, jid) != "late" || retTest(t, j, next) != "next" || size() <= written/2 {
+		t.Errorf("compacted: %q and %q", retTest(t, j, jid), retTest(t, j, next))
+	}
+	last := beginTest(t, j, soon)
+	j.end(last, []byte("last"), unwritten)
+	j.close()
+	j, under := openTest(t, dir)
+	if len(under) != 0 || retTest(t, j, jid) != "late" || retTest(t, j, last) != "last" || j.state(jid) != stateSent || j.depth() != 2 {
+		t.Errorf("opened again: under way %+v, %q, %q, state %d, depth %d", under, retTest(t, j, jid), retTest(t, j, last), j.state(jid), j.depth())
+	}
+}
+
+// What the disk does not take is kept, in order, until it does.
+func TestJournalLateOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := openTest(t, dir)
+	soon := time.Now().Add(time.Minute)
+	jid := beginTest(t, j, soon)
+	j.end(jid, []byte("late"), unwritten)
+	good := j.file
+	bad, err := os.Open(filepath.Join(dir, "journal")) // for reading only
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.file = bad
+	if err := j.begin(NewID(time.Now()), "test.ping", soon, false); err == nil {
+		t.Error("a job begins that cannot be written")
+	}
+	j.flush()
+	bad.Close()
+	j.file = good
+	if retTest(t, j, jid) != "late" {
+		t.Error("the return is lost")
+	}
+	next := beginTest(t, j, soon)
+	j.close()
+	j, under := openTest(t, dir)
+	if retTest(t, j, jid) != "late" || len(under) != 1 || under[0].jid != next {
+		t.Errorf("opened again: %q, under way %+v", retTest(t, j, jid), under)
 	}
 }

@@ -15,6 +15,8 @@ type runnerMeters struct {
 	redelivered *metrics.Counter
 	sent        *metrics.Counter
 	unsent      *metrics.Counter
+	succeeded   *metrics.Counter
+	failed      *metrics.Counter
 }
 
 func newRunnerMeters(set *metrics.Set, j *journal) runnerMeters {
@@ -28,6 +30,8 @@ func newRunnerMeters(set *metrics.Set, j *journal) runnerMeters {
 		redelivered: set.GetOrCreateCounter("zester_peel_commands_redelivered_total"),
 		sent:        set.GetOrCreateCounter("zester_peel_returns_sent_total"),
 		unsent:      set.GetOrCreateCounter("zester_peel_return_attempts_failed_total"),
+		succeeded:   set.GetOrCreateCounter(`zester_peel_jobs_total{success="true"}`),
+		failed:      set.GetOrCreateCounter(`zester_peel_jobs_total{success="false"}`),
 	}
 	set.GetOrCreateGauge("zester_peel_jobs_running", func() float64 { return float64(m.running.Load()) })
 	set.GetOrCreateGauge("zester_peel_outbox_returns", func() float64 { return float64(j.depth()) })
@@ -39,7 +43,11 @@ func (m runnerMeters) refused(kind string) {
 }
 
 func (m runnerMeters) returned(success bool) {
-	m.set.GetOrCreateCounter(fmt.Sprintf("zester_peel_jobs_total{success=%q}", fmt.Sprint(success))).Inc()
+	if success {
+		m.succeeded.Inc()
+	} else {
+		m.failed.Inc()
+	}
 }
 
 // dispatcherMeters counts a master's jobs.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,8 +27,10 @@ type outbox struct {
 	large   *large
 	log     *slog.Logger
 	meters  runnerMeters
+	confirm time.Duration // see Runner.Confirm
 	kick    chan struct{} // try all now
 	failed  chan struct{} // something waits: try in a while
+	unasked chan struct{} // something was published
 
 	mu     sync.Mutex
 	flight map[string]bool // being sent
@@ -36,20 +39,78 @@ type outbox struct {
 
 func newOutbox(conn *bus.Conn, peel string, j *journal, values *large, log *slog.Logger, m runnerMeters) *outbox {
 	return &outbox{conn: conn, peel: peel, journal: j, large: values, log: log, meters: m,
-		kick: make(chan struct{}, 1), failed: make(chan struct{}, 1), flight: map[string]bool{}}
+		kick: make(chan struct{}, 1), failed: make(chan struct{}, 1), unasked: make(chan struct{}, 1), flight: map[string]bool{}}
+}
+
+// publish sends a return without asking whether the stream has it; that is asked a while later.
+func (o *outbox) publish(jid string, data []byte) {
+	if err := o.conn.Publish(bus.Return(jid, o.peel), data); err != nil {
+		o.late(jid, err)
+		signal(o.failed)
+		return
+	}
+	signal(o.unasked)
 }
 
 // send tries once, beside the caller, and leaves the rest to run.
 func (o *outbox) send(jid string, data []byte) {
-	if !o.conn.Connected() {
+	switch {
+	case !o.conn.Connected():
 		signal(o.failed)
-		return
+	case o.large.has(jid):
+		o.sendLarge(jid, data)
+	case o.depart(jid):
+		o.ask(jid, data, func(err error) {
+			if err != nil {
+				signal(o.failed)
+			}
+		})
 	}
+}
+
+// ask sends a return that has departed, and tells done whether it need not be sent again.
+func (o *outbox) ask(jid string, data []byte, done func(error)) {
+	o.busy.Add(1)
+	landed := func(err error) {
+		defer o.busy.Done()
+		o.arrive(jid)
+		if o.stored(jid, err) {
+			err = nil
+		} else if errors.Is(err, bus.ErrTooLarge) {
+			o.sendLarge(jid, data)
+			err = nil
+		}
+		done(err)
+	}
+	if err := o.conn.StoreAsync(bus.Return(jid, o.peel), data, storeTimeout, landed); err != nil {
+		landed(err)
+	}
+}
+
+// sendLarge is send of what takes more than one message, or has to become smaller.
+func (o *outbox) sendLarge(jid string, data []byte) {
 	o.busy.Go(func() {
 		if o.store(context.Background(), jid, data) != nil {
 			signal(o.failed)
 		}
 	})
+}
+
+// depart says whether a return is to be sent now: not if it is on its way already.
+func (o *outbox) depart(jid string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.flight[jid] {
+		return false
+	}
+	o.flight[jid] = true
+	return true
+}
+
+func (o *outbox) arrive(jid string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.flight, jid)
 }
 
 // again sends a job's return once more: somebody seems not to have it.
@@ -73,18 +134,10 @@ func (o *outbox) unrecorded(ret Return) {
 
 // store brings one return into the stream.
 func (o *outbox) store(ctx context.Context, jid string, data []byte) error {
-	o.mu.Lock()
-	if o.flight[jid] {
-		o.mu.Unlock()
+	if !o.depart(jid) {
 		return nil
 	}
-	o.flight[jid] = true
-	o.mu.Unlock()
-	defer func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		delete(o.flight, jid)
-	}()
+	defer o.arrive(jid)
 	isLarge := o.large.has(jid)
 	if isLarge {
 		err := o.large.send(ctx, o.conn, jid, o.peel)
@@ -108,20 +161,33 @@ func (o *outbox) store(ctx context.Context, jid string, data []byte) error {
 			err = o.conn.Store(ctx, bus.Return(jid, o.peel), data)
 		}
 	}
-	if err == nil || errors.Is(err, bus.ErrStored) {
-		o.journal.sent(jid)
-		if isLarge {
-			o.large.remove(jid)
-		}
-		o.meters.sent.Inc()
-		return nil
+	if !o.stored(jid, err) {
+		return err
 	}
-	o.meters.unsent.Inc()
-	o.log.Debug("a return cannot be sent yet", "job", jid, "error", err)
-	return err
+	if isLarge {
+		o.large.remove(jid)
+	}
+	return nil
 }
 
-// run keeps trying what waits.
+// stored takes note of the stream's answer to a return.
+func (o *outbox) stored(jid string, err error) bool {
+	if err == nil || errors.Is(err, bus.ErrStored) {
+		o.journal.sent(jid)
+		o.meters.sent.Inc()
+		return true
+	}
+	o.late(jid, err)
+	return false
+}
+
+func (o *outbox) late(jid string, err error) {
+	o.journal.overdue(jid)
+	o.meters.unsent.Inc()
+	o.log.Debug("a return cannot be sent yet", "job", jid, "error", err)
+}
+
+// run keeps trying what waits, and asks for what was published.
 func (o *outbox) run(ctx context.Context) {
 	stop := o.conn.OnConnect(func() { signal(o.kick) })
 	defer stop()
@@ -130,24 +196,35 @@ func (o *outbox) run(ctx context.Context) {
 	retry := time.NewTimer(0)
 	retry.Stop()
 	defer retry.Stop()
+	var ask <-chan time.Time
 	for {
 		select {
 		case <-o.kick:
 			delay = retryFirst
 		case <-o.failed:
+			o.journal.flush() // it may wait for long
 			if retry.Stop(); o.journal.depth() > 0 {
 				retry.Reset(delay + rand.N(delay/4))
 			}
 			continue
+		case <-o.unasked:
+			if ask == nil {
+				ask = time.After(o.confirm + rand.N(o.confirm/2))
+			}
+			continue
+		case <-ask:
+			ask = nil
 		case <-retry.C:
 		case <-ctx.Done():
 			return
 		}
-		if o.conn.Connected() && o.drain(ctx) {
+		done := o.conn.Connected() && o.drain(ctx)
+		o.journal.flush()
+		if done {
 			delay = retryFirst
 			continue
 		}
-		if o.journal.depth() > 0 {
+		if o.journal.waiting() > 0 {
 			delay = min(2*delay, retryMost)
 			retry.Reset(delay + rand.N(delay/4))
 		}
@@ -159,24 +236,47 @@ func (o *outbox) run(ctx context.Context) {
 func (o *outbox) drain(ctx context.Context) (empty bool) {
 	empty = true
 	waiting := o.journal.outbox()
-	if len(waiting) > 0 {
-		o.log.Info("sending returns that were kept on disk", "returns", len(waiting))
+	if late := o.journal.depth(); late > 0 {
+		o.log.Info("sending returns that were kept on disk", "returns", late)
 	}
-	for _, jid := range waiting {
-		data, err := o.journal.ret(jid)
-		if err != nil || data == nil {
-			o.log.Error("a return is lost", "job", jid, "error", err)
-			o.journal.sent(jid)
-			continue
+	for some := range slices.Chunk(waiting, atOnce) {
+		results := make(chan error, len(some))
+		for _, jid := range some {
+			o.try(ctx, jid, results)
 		}
-		if err := o.store(ctx, jid, data); err != nil {
-			empty = false
-			if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || !o.conn.Connected() {
+		for range some {
+			switch err := <-results; {
+			case err == nil:
+			case errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || !o.conn.Connected():
 				return false
+			default:
+				empty = false
 			}
 		}
 	}
 	return empty
+}
+
+// atOnce is how many returns are sent before their answers are awaited.
+const atOnce = 32
+
+// try sends a return that waits, and tells results what came of it.
+func (o *outbox) try(ctx context.Context, jid string, results chan<- error) {
+	data, err := o.journal.ret(jid)
+	switch {
+	case err != nil || data == nil:
+		o.log.Error("a return is lost", "job", jid, "error", err)
+		o.journal.sent(jid)
+		results <- nil
+		return
+	case o.large.has(jid):
+		results <- o.store(ctx, jid, data)
+		return
+	case !o.depart(jid):
+		results <- nil
+		return
+	}
+	o.ask(jid, data, func(err error) { results <- err })
 }
 
 // flush gives what is on its way a moment to arrive.

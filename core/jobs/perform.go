@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -91,11 +92,26 @@ func (r *running) mutates(cmd keys.Command) (yes bool) {
 func (r *running) settle(t *task, o outcome) {
 	ret := r.returnOf(t, o)
 	r.meters.returned(ret.Success)
-	r.Log.Info("job", "job", ret.JID, "function", ret.Function, "operator", t.cmd.Operator, "success", ret.Success, "reason", string(ret.Reason), "duration", ret.Duration)
+	if r.Log.Enabled(context.Background(), slog.LevelInfo) {
+		r.Log.Info("job", "job", ret.JID, "function", ret.Function, "operator", t.cmd.Operator, "success", ret.Success, "reason", string(ret.Reason), "duration", ret.Duration)
+	}
 	data := r.encode(ret)
-	r.journal.end(ret.JID, data)
-	r.outbox.send(ret.JID, data)
+	quick := t.late != nil && t.late.Stop() && len(data) <= maxQuick
+	switch connected := r.Conn.Connected(); {
+	case t.mutates || len(data) > maxQuick || !connected:
+		r.journal.end(ret.JID, data, written)
+		r.outbox.send(ret.JID, data)
+	case quick && r.Confirm > 0:
+		r.journal.endUnasked(ret.JID, data)
+		r.outbox.publish(ret.JID, data)
+	default:
+		r.journal.end(ret.JID, data, unwritten)
+		r.outbox.send(ret.JID, data)
+	}
 }
+
+// maxQuick is how large a return may be that is kept in memory and sent without a question.
+const maxQuick = 16 << 10
 
 func (r *running) returnOf(t *task, o outcome) Return {
 	ret := Return{JID: t.cmd.JID, Peel: r.ID, Function: t.cmd.Function, Success: o.err == nil && o.retcode == 0,

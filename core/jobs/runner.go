@@ -41,6 +41,11 @@ type Runner struct {
 	// Concurrent is how many reading functions run at once, Queue how many jobs may wait, of
 	// each kind. 0 means 16 and 64.
 	Concurrent, Queue int
+	// Confirm is how long after the return of a function that only reads, and quickly, the peel
+	// asks the stream whether it has it. Until then the masters do, by looking who has returned,
+	// and what they miss they ask the peel for; so does a connection that is made anew. 0 means
+	// 5 min; less than 0 that every return is acknowledged at once, as the other functions' are.
+	Confirm time.Duration
 	// Ready, if set, is called once commands are taken.
 	Ready func()
 	// StopWait is how long Run waits for functions whose context has ended. 0 means 5 s.
@@ -66,9 +71,8 @@ type running struct {
 	base     context.Context // of all functions
 	tasks    sync.WaitGroup
 	mutate   chan *task
-	changing atomic.Int32  // mutating jobs that run or wait
-	reads    chan struct{} // a slot for each reading function that may run
-	waiting  chan struct{} // a slot for each that may wait or run
+	changing atomic.Int32 // mutating jobs that run or wait
+	reading  reading
 
 	mu     sync.Mutex
 	active map[string]*task // that have not come to their returns
@@ -99,6 +103,7 @@ func (r Runner) Run(ctx context.Context) error {
 		return err
 	}
 	run.outbox = newOutbox(run.Conn, run.ID, j, values, run.Log, run.meters)
+	run.outbox.confirm = run.Confirm
 	run.reportInterrupted(interrupted)
 
 	var loops sync.WaitGroup
@@ -139,8 +144,10 @@ func (r *running) prepare() error {
 	if r.StopWait <= 0 {
 		r.StopWait = 5 * time.Second
 	}
-	r.reads = make(chan struct{}, r.Concurrent)
-	r.waiting = make(chan struct{}, r.Concurrent+r.Queue)
+	if r.Confirm == 0 {
+		r.Confirm = 5 * time.Minute
+	}
+	r.reading.tasks = make(chan *task, r.Concurrent+r.Queue)
 	r.mutate = make(chan *task, r.Queue)
 	r.active = map[string]*task{}
 	r.refusal = quietLog{every: 10 * time.Second}

@@ -34,6 +34,7 @@ type mode struct {
 	name               string
 	shared             bool
 	raw, ping, durable []result
+	confirm            []result // what follows a ping; no time is measured of it
 }
 
 // Run measures with each number of peels in turn.
@@ -79,38 +80,54 @@ func (c *fanoutCommand) measure(s *session, n int, profile string) ([]*mode, err
 			}
 			file = profile
 		}
-		stop, err := sw.runPeels(s.ctx, verifier)
-		if err != nil {
+		if err := c.rounds(s.ctx, sw, raw, m, verifier, false, file); err != nil {
 			return nil, err
 		}
-		err = c.rounds(s.ctx, sw, raw, m)
-		if err == nil && file != "" {
-			err = c.profile(s.ctx, sw, file)
+		if file != "" {
+			file += ".durable"
 		}
-		stop()
-		if err != nil {
+		if err := c.rounds(s.ctx, sw, raw, m, verifier, true, file); err != nil {
 			return nil, err
 		}
 	}
 	return modes, nil
 }
 
-// rounds measures both exchanges by turns, after one of each that does not count.
-func (c *fanoutCommand) rounds(ctx context.Context, sw *swarm, raw *scatter, m *mode) error {
+// rounds measures a job and the raw exchange by turns, after one of each that does not count.
+func (c *fanoutCommand) rounds(ctx context.Context, sw *swarm, raw *scatter, m *mode, verifier *keys.Verifier, durable bool, profile string) error {
+	confirm := confirmAfter(len(sw.ids))
+	if durable {
+		confirm = -1
+	}
+	stop, err := sw.runPeels(ctx, verifier, confirm)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for round := range c.Rounds + 1 {
 		plain, err := sw.timed(ctx, raw.gather)
 		if err != nil {
 			return err
 		}
-		ping, durable, err := sw.ask(ctx)
+		ping, stored, err := sw.ask(ctx)
 		if err != nil {
 			return err
 		}
-		if round > 0 {
-			m.raw, m.ping, m.durable = append(m.raw, plain), append(m.ping, ping), append(m.durable, durable)
+		if round == 0 {
+			continue
 		}
+		m.raw = append(m.raw, plain)
+		if durable {
+			m.durable = append(m.durable, stored)
+			continue
+		}
+		m.ping = append(m.ping, ping)
+		m.confirm = append(m.confirm, result{cpu: stored.cpu - ping.cpu, messages: stored.messages - ping.messages, bytes: stored.bytes - ping.bytes})
 	}
-	return nil
+	if profile == "" {
+		return nil
+	}
+	return c.profile(ctx, sw, profile)
 }
 
 func (c *fanoutCommand) profile(ctx context.Context, sw *swarm, file string) error {
@@ -124,6 +141,7 @@ func (c *fanoutCommand) profile(ctx context.Context, sw *swarm, file string) err
 	}
 	defer pprof.StopCPUProfile()
 	sw.asIs = true
+	defer func() { sw.asIs = false }()
 	for range 4 * c.Rounds {
 		if _, _, err := sw.ask(ctx); err != nil {
 			return err
@@ -132,52 +150,83 @@ func (c *fanoutCommand) profile(ctx context.Context, sw *swarm, file string) err
 	return nil
 }
 
-// timed measures one exchange. It begins with a clean heap: how much there is to collect depends on what went before.
-func (s *swarm) timed(ctx context.Context, exchange func(context.Context) error) (result, error) {
+// meter measures one exchange from its making on. It begins with a clean heap: how much there is
+// to collect depends on what went before.
+type meter struct {
+	swarm  *swarm
+	before traffic
+	start  time.Time
+	cpu    time.Duration
+}
+
+func (s *swarm) meter(ctx context.Context) (*meter, error) {
 	before, err := s.traffic(ctx)
 	if err != nil {
-		return result{}, err
+		return nil, err
 	}
 	if !s.asIs {
 		runtime.GC()
 	}
-	start, cpu := time.Now(), processor()
-	err = exchange(ctx)
-	r := result{time: time.Since(start), cpu: processor() - cpu}
+	return &meter{s, before, time.Now(), processor()}, nil
+}
+
+// read gives what the exchange has taken until now, messages and bytes where the server is asked.
+func (m *meter) read() result { return result{time: time.Since(m.start), cpu: processor() - m.cpu} }
+
+func (m *meter) count(ctx context.Context, r *result) error {
+	after, err := m.swarm.traffic(ctx)
+	n := float64(len(m.swarm.ids))
+	r.messages, r.bytes = float64(after.messages()-m.before.messages())/n, float64(after.bytes()-m.before.bytes())/n
+	return err
+}
+
+func (s *swarm) timed(ctx context.Context, exchange func(context.Context) error) (result, error) {
+	m, err := s.meter(ctx)
 	if err != nil {
-		return r, err
+		return result{}, err
 	}
-	after, err := s.traffic(ctx)
-	n := float64(len(s.ids))
-	r.messages, r.bytes = float64(after.messages()-before.messages())/n, float64(after.bytes()-before.bytes())/n
-	return r, err
+	if err := exchange(ctx); err != nil {
+		return result{}, err
+	}
+	r := m.read()
+	return r, m.count(ctx, &r)
 }
 
 // ask runs test.ping on all peels: until the client has all returns, and until all peels know theirs to be stored. Then it
 // waits for the master to close the job.
-func (s *swarm) ask(ctx context.Context) (ping, durable result, err error) {
+func (s *swarm) ask(ctx context.Context) (ping, stored result, err error) {
 	n := len(s.ids)
 	sent := s.metrics.GetOrCreateCounter("zester_peel_returns_sent_total")
 	closed := s.metrics.GetOrCreateCounter(`zester_jobs_closed_total{complete="true"}`)
 	sentBefore, closedBefore := sent.Get(), closed.Get()
-	durable, err = s.timed(ctx, func(ctx context.Context) error {
-		start, cpu := time.Now(), processor()
-		job, err := s.client.Submit(ctx, jobs.Request{Target: "*", Function: "test.ping", Timeout: startWait})
-		if err != nil {
-			return err
-		}
-		summary := job.Wait(nil)
-		ping.time, ping.cpu = time.Since(start), processor()-cpu
-		if summary.Returned != n || summary.ExitCode() != 0 {
-			return fmt.Errorf("job %s: %d of %d peels returned: %w", summary.JID, summary.Returned, n, summary.Err)
-		}
-		return wait(ctx, "all returns are stored", func() bool { return sent.Get()-sentBefore >= uint64(n) })
-	})
+	m, err := s.meter(ctx)
 	if err != nil {
-		return ping, durable, err
+		return ping, stored, err
 	}
-	ping.messages, ping.bytes = durable.messages, durable.bytes
-	return ping, durable, wait(ctx, "the job is closed", func() bool { return closed.Get() > closedBefore })
+	job, err := s.client.Submit(ctx, jobs.Request{Target: "*", Function: "test.ping", Timeout: startWait})
+	if err != nil {
+		return ping, stored, err
+	}
+	summary := job.Wait(nil)
+	ping = m.read()
+	if summary.Returned != n || summary.ExitCode() != 0 {
+		return ping, stored, fmt.Errorf("job %s: %d of %d peels returned: %w", summary.JID, summary.Returned, n, summary.Err)
+	}
+	pace := quick
+	if sent.Get() == sentBefore { // nobody has asked yet
+		pace = slow
+	}
+	if err := m.count(ctx, &ping); err != nil {
+		return ping, stored, err
+	}
+	if err := wait(ctx, pace, "all returns are stored", func() bool { return sent.Get()-sentBefore >= uint64(n) }); err != nil {
+		return ping, stored, err
+	}
+	stored = m.read()
+	if err := m.count(ctx, &stored); err != nil {
+		return ping, stored, err
+	}
+	return ping, stored, wait(ctx, slow, "the job is closed", func() bool { return closed.Get() > closedBefore })
 }
 
 // traffic is what the server has received and sent.
@@ -215,7 +264,8 @@ func median(results []result) result {
 	return r
 }
 
-const explanation = `ping is until the client has all returns, durable until every peel knows that its return is stored.
+const explanation = `ping is of a function that reads, until the client has all returns; the stream is asked for them a while later,
+and what that takes is on the line below. durable is until every peel knows that its return is stored, which it asks at once.
 ratio is the time by that of raw NATS, growth that of a target's share over the first number of peels.
 CPU is what all processors spent on a target: it changes little with what else the host does.
 `
@@ -229,7 +279,7 @@ func (c *fanoutCommand) print(s *session, n int, modes []*mode, first map[string
 		for _, line := range []struct {
 			name    string
 			results []result
-		}{{"raw NATS", m.raw}, {"ping", m.ping}, {"durable", m.durable}} {
+		}{{"raw NATS", m.raw}, {"ping", m.ping}, {"asked for later", m.confirm}, {"durable", m.durable}} {
 			r, key := median(line.results), m.name+"/"+line.name
 			per, cpu := r.time/time.Duration(n), r.cpu/time.Duration(n)
 			growth, ratio, goal, cpuGrowth, cpuRatio := "", "", "", "", ""
@@ -238,7 +288,12 @@ func (c *fanoutCommand) print(s *session, n int, modes []*mode, first map[string
 			} else {
 				first[key] = result{time: per, cpu: cpu}
 			}
-			if line.name != "raw NATS" {
+			switch {
+			case line.name == "asked for later":
+				fmt.Fprintf(w, "%s, %s\t\t\t\t\t\t%.1f µs\t%s\t%.2f\t%.1f\t%.0f\t\n", m.name, line.name,
+					microseconds(cpu), cpuGrowth, float64(r.cpu)/float64(raw.cpu), r.messages, r.bytes)
+				continue
+			case line.name != "raw NATS":
 				ratio, cpuRatio = fmt.Sprintf("%.2f", float64(r.time)/float64(raw.time)), fmt.Sprintf("%.2f", float64(r.cpu)/float64(raw.cpu))
 			}
 			if g, ok := goals[key]; ok && n == 1000 {

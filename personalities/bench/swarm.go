@@ -86,7 +86,7 @@ func (s *swarm) start(ctx context.Context, n int) error {
 	if err := s.connectPeels(ctx, n); err != nil {
 		return err
 	}
-	err = wait(ctx, "the server tells of all peels", func() bool { return s.presence.Count() == n })
+	err = wait(ctx, slow, "the server tells of all peels", func() bool { return s.presence.Count() == n })
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (s *swarm) connectPeels(ctx context.Context, n int) (err error) {
 }
 
 // runPeels runs a real runner for each peel until stop is called. A nil verifier lets each have its own.
-func (s *swarm) runPeels(ctx context.Context, verifier *keys.Verifier) (stop func(), err error) {
+func (s *swarm) runPeels(ctx context.Context, verifier *keys.Verifier, confirm time.Duration) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	stop = func() { cancel(); all.Wait() }
@@ -199,7 +199,7 @@ func (s *swarm) runPeels(ctx context.Context, verifier *keys.Verifier) (stop fun
 	for i, id := range s.ids {
 		r := jobs.Runner{
 			Conn: s.conns[i], ID: id, AccountPublic: s.hierarchy.Account().Public(), Verifier: verifier, Executor: pinged{}, Metrics: s.metrics,
-			StateDir: filepath.Join(s.dir, "peels", id), Log: s.log, Ready: func() { started <- nil }, StopWait: time.Second,
+			StateDir: filepath.Join(s.dir, "peels", id), Log: s.log, Confirm: confirm, Ready: func() { started <- nil }, StopWait: time.Second,
 		}
 		if err := os.MkdirAll(r.StateDir, 0o700); err != nil {
 			stop()
@@ -246,13 +246,13 @@ func (k known) Resolve(_ context.Context, text string) (ids, missing []string, e
 	return t.ResolveIDs(k), nil, nil
 }
 
-// wait looks until cond holds.
-func wait(ctx context.Context, what string, cond func() bool) error {
+// wait looks until cond holds, which costs what it waits for if it is quick.
+func wait(ctx context.Context, pace time.Duration, what string, cond func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	for !cond() {
 		select {
-		case <-time.After(poll):
+		case <-time.After(pace):
 		case <-ctx.Done():
 			return fmt.Errorf("waited in vain until %s: %w", what, context.Cause(ctx))
 		}
@@ -260,7 +260,13 @@ func wait(ctx context.Context, what string, cond func() bool) error {
 	return nil
 }
 
-const poll = 100 * time.Microsecond
+// confirmAfter is later than the last return of a ping.
+func confirmAfter(peels int) time.Duration { return max(100, time.Duration(peels)) * time.Millisecond }
+
+const (
+	quick = 200 * time.Microsecond
+	slow  = 10 * time.Millisecond
+)
 
 type session struct {
 	ctx   context.Context
