@@ -1,8 +1,7 @@
 // Package document reads YAML as Salt does and keeps what a Go map loses: where a value stands, and the order of keys.
 //
 // Parse gives the nodes of one document with their lines; a Reader makes data of nodes: ordered mappings (Map), or plain
-// ones where nobody will ask for the order. Scalars are those of YAML 1.1 as Salt's loader takes them: yes, no, on and off
-// are booleans, 0644 is 644, 1e5 and dates are text; only 22:22, to YAML 1.1 a number of base 60, is text too. A key that
+// ones where nobody will ask for the order. Scalars are those of YAML 1.1 as Salt's loader takes them (Implicit). A key that
 // is there twice is an error, and so is a second document. What aliases expand to and how deep values nest is bounded.
 // Errors are *Error, which tells the line and leaves the name of the file to the caller.
 //

@@ -2,6 +2,8 @@ package render
 
 import (
 	"strings"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // saltDataFilters are Salt's filters on lists and dicts.
@@ -13,8 +15,8 @@ func saltDataFilters() map[string]filterFunc {
 		"flatten": filterFlatten, "traverse": filterTraverse, "compare_lists": filterCompareLists,
 		"compare_dicts": filterCompareDicts, "exactly_n_true": filterExactlyN, "exactly_one_true": filterExactlyOne,
 		"to_entries": filterToEntries, "from_entries": filterFromEntries, "mysql_to_dict": filterMySQL,
-		"json_encode_dict": recode(true), "json_decode_dict": recode(false), "json_encode_list": recode(true),
-		"json_decode_list": recode(false), "json_query": refuse("json_query", "call a function through salt[...] or use traverse"),
+		"json_encode_dict": recode(true), "json_decode_dict": recode(true), "json_encode_list": recode(true),
+		"json_decode_list": recode(true), "json_query": refuse("json_query", "call a function through salt[...] or use traverse"),
 		"random_sample": filterSample, "random_shuffle": filterShuffle,
 		"set_dict_key_value": dictKeyFilter(setKey), "append_dict_key_value": dictKeyFilter(appendKey),
 		"extend_dict_key_value": dictKeyFilter(extendKey), "update_dict_key_value": dictKeyFilter(updateKey),
@@ -68,8 +70,8 @@ func recode(encode bool) filterFunc {
 
 func filterAvg(_ *frame, v any, a args) any {
 	a.none("avg")
-	if isNumber(v) {
-		return float(v)
+	if _, isTuple := v.(*Tuple); hashable(v) && !isTuple {
+		return filterFloat2(v)
 	}
 	items := collect(v)
 	if len(items) == 0 {
@@ -244,7 +246,7 @@ func traverseStep(v, k any) (any, bool) {
 			return out, true
 		}
 		if s, ok := text(k); ok {
-			if loaded := implicit(s); loaded != any(s) {
+			if loaded := document.Implicit(s); loaded != any(s) {
 				return x.get(loaded)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"math/big"
 	"regexp"
 	"strings"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // yamlEmitter writes YAML as PyYAML does: sorted keys, lines broken after 80
@@ -318,7 +320,7 @@ var yamlTimestamp = regexp.MustCompile(`^(\d{4}-\d\d-\d\d|\d{4}-\d\d?-\d\d?([Tt]
 
 // resolvesToStr tells whether a plain scalar would be read back as a str.
 func resolvesToStr(s string) bool {
-	if v, ok := implicit(s).(string); !ok || v != s {
+	if v, ok := document.Implicit(s).(string); !ok || v != s {
 		return false
 	}
 	return s != "=" && s != "<<" && !yamlTimestamp.MatchString(s)

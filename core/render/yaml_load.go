@@ -3,13 +3,11 @@ package render
 import (
 	"encoding/base64"
 	"fmt"
-	"math"
-	"math/big"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // loadAs reads the text of a load_yaml, load_json or load_text block or file.
@@ -132,7 +130,7 @@ func yamlScalar(n *yaml.Node) any {
 			}
 			return b
 		case "!!int", "!!float", "!!bool", "!!null":
-			if v := implicit(n.Value); v != any(n.Value) {
+			if v := document.Implicit(n.Value); v != any(n.Value) {
 				if i, ok := v.(int64); ok && n.Tag == "!!float" {
 					return float64(i)
 				}
@@ -148,81 +146,5 @@ func yamlScalar(n *yaml.Node) any {
 	if !plain {
 		return n.Value
 	}
-	return implicit(n.Value)
-}
-
-var (
-	yamlInt   = regexp.MustCompile(`^[-+]?(0b[01_]+|0[0-7_]+|(0|[1-9][0-9_]*)|0x[0-9a-fA-F_]+|[1-9][0-9_]*(:[0-5]?[0-9])+)$`)
-	yamlFloat = regexp.MustCompile(`^([-+]?([0-9][0-9_]*)\.[0-9_]*([eE][-+][0-9]+)?|\.[0-9][0-9_]*([eE][-+][0-9]+)?|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
-)
-
-// implicit resolves a plain scalar as YAML 1.1 does; a string is itself.
-func implicit(s string) any {
-	switch s {
-	case "", "~", "null", "Null", "NULL":
-		return nil
-	case "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON":
-		return true
-	case "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF":
-		return false
-	}
-	if c := s[0]; c != '-' && c != '+' && c != '.' && (c < '0' || c > '9') {
-		return s
-	}
-	if yamlInt.MatchString(s) {
-		return yamlInteger(strings.ReplaceAll(s, "_", ""))
-	}
-	if yamlFloat.MatchString(s) {
-		return yamlReal(strings.ToLower(strings.ReplaceAll(s, "_", "")), s)
-	}
-	return s
-}
-
-func yamlInteger(s string) any {
-	negative := s[0] == '-'
-	s = strings.TrimLeft(s, "+-")
-	n := new(big.Int)
-	switch {
-	case strings.HasPrefix(s, "0b"):
-		n.SetString(s[2:], 2)
-	case strings.HasPrefix(s, "0x"):
-		n.SetString(s[2:], 16)
-	case strings.Contains(s, ":"):
-		for _, p := range strings.Split(s, ":") {
-			d, _ := new(big.Int).SetString(p, 10)
-			n.Add(n.Mul(n, big.NewInt(60)), d)
-		}
-	default: // Salt reads 0644 as 644
-		n.SetString("0"+s, 10)
-	}
-	if negative {
-		n.Neg(n)
-	}
-	return normal(n)
-}
-
-func yamlReal(s, raw string) any {
-	sign := 1.0
-	if s[0] == '-' {
-		sign = -1
-	}
-	s = strings.TrimLeft(s, "+-")
-	switch {
-	case s == ".inf":
-		return math.Inf(int(sign))
-	case s == ".nan":
-		return math.NaN()
-	case strings.Contains(s, ":"):
-		total := 0.0
-		for _, p := range strings.Split(s, ":") {
-			f, _ := strconv.ParseFloat(p, 64)
-			total = total*60 + f
-		}
-		return sign * total
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return raw
-	}
-	return sign * f
+	return document.Implicit(n.Value)
 }
