@@ -85,7 +85,7 @@ func (c *Conn) directBatchOnce(ctx context.Context, subject string, req batch, e
 				return 0, 0, fmt.Errorf("%s: %w", subject, statusError(m))
 			}
 		case <-ctx.Done():
-			return 0, 0, fmt.Errorf("%s: %w", subject, context.Cause(ctx))
+			return 0, 0, ended(ctx, subject)
 		}
 	}
 }

@@ -86,9 +86,18 @@ func (c *Conn) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, fmt.Errorf("%s: %w", msg.Subject, ErrNoResponders)
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: %w", msg.Subject, context.Cause(ctx))
+		return nil, ended(ctx, msg.Subject)
 	}
 	return nil, fmt.Errorf("nats: %s: %w", msg.Subject, err)
+}
+
+// ended is why a context of await has: the server's refusal names the subject itself.
+func ended(ctx context.Context, subject string) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ErrPermission) {
+		return fmt.Errorf("%w to send to %q", ErrPermission, subject)
+	}
+	return fmt.Errorf("%s: %w", subject, cause)
 }
 
 // RequestMany sends a message that several may answer and calls each, one at a time, for every
@@ -125,7 +134,7 @@ func (c *Conn) RequestMany(ctx context.Context, subject string, data []byte, qui
 			if silence != nil {
 				return nil
 			}
-			return fmt.Errorf("%s: %w", subject, context.Cause(ctx))
+			return ended(ctx, subject)
 		}
 	}
 }

@@ -98,7 +98,7 @@ func TestRefusalsAreErrors(t *testing.T) {
 		}
 	}
 	if _, err := peel.Put(ctx, bus.BucketBasket, "p2.ip", nil); err == nil ||
-		err.Error() != `basket p2.ip: $KV.basket.p2.ip: these credentials have no right to send to "$kv.basket.p2.ip"` {
+		err.Error() != `basket p2.ip: these credentials have no right to send to "$KV.basket.p2.ip"` {
 		t.Errorf("got %v", err)
 	}
 	if peel.Errors() == 0 {

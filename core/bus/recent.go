@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +12,13 @@ import (
 
 // LastRevision is the revision of the last write to a bucket, 0 if there was none. CORE only.
 func (c *Conn) LastRevision(ctx context.Context, bucket string) (uint64, error) {
+	subject := "$JS.API.STREAM.INFO." + StreamOf(bucket)
+	ctx, done := c.await(ctx, subject)
+	defer done()
 	s, err := c.js.Stream(ctx, StreamOf(bucket))
+	if err != nil && errors.Is(context.Cause(ctx), ErrPermission) {
+		err = ended(ctx, subject)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("bucket %s: %w", bucket, err)
 	}

@@ -222,10 +222,7 @@ func (c *Conn) write(ctx context.Context, bucket, key string, value []byte, h na
 // second message is ErrStored.
 func (c *Conn) Store(ctx context.Context, subject string, data []byte) error {
 	_, err := c.store(ctx, &nats.Msg{Subject: subject, Data: data})
-	if err != nil {
-		return fmt.Errorf("%s: %w", subject, err)
-	}
-	return nil
+	return err
 }
 
 // StoreOnce is Store with a message id: a repetition within the stream's window is stored once.
@@ -237,7 +234,7 @@ func (c *Conn) StoreOnce(ctx context.Context, subject, id string, data []byte) e
 			return nil
 		}
 		if !errors.Is(err, ErrNoResponders) || !c.leaderless(ctx, subject) {
-			return fmt.Errorf("%s: %w", subject, err)
+			return err
 		}
 		if !sleep(ctx, 200*time.Millisecond) {
 			return fmt.Errorf("%s: the stream has no leader: %w", subject, context.Cause(ctx))
@@ -265,7 +262,7 @@ func (c *Conn) leaderless(ctx context.Context, subject string) bool {
 // import as it is in the stream's own account.
 func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	if err := c.fits(msg.Data); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%s: %w", msg.Subject, err)
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -273,5 +270,9 @@ func (c *Conn) store(ctx context.Context, msg *nats.Msg) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return readPubAck(reply.Data)
+	rev, err := readPubAck(reply.Data)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", msg.Subject, err)
+	}
+	return rev, err
 }

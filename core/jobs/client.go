@@ -90,7 +90,7 @@ func (c *Client) store(ctx context.Context, r Request, data []byte) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, bus.ErrPermission):
-			return fmt.Errorf("operator %q may not run jobs with these credentials: %w", c.Operator, err)
+			return fmt.Errorf("operator %q may not run jobs: %w", c.Operator, err)
 		case errors.Is(err, bus.ErrNoResponders):
 			return fmt.Errorf("the job cannot be queued: NATS has no stream for requests; start a master, which creates it: %w", err)
 		case errors.Is(err, bus.ErrFull):

@@ -359,7 +359,7 @@ func TestNoRights(t *testing.T) {
 	f := newFleet(t)
 	c := &jobs.Client{Conn: f.Operator(t, "bob"), Operator: "alice"}
 	_, err := c.Submit(t.Context(), jobs.Request{Target: "*", Function: "test.ping"})
-	if !errors.Is(err, bus.ErrPermission) || !strings.HasPrefix(err.Error(), `operator "alice" may not run jobs with these credentials: `) {
+	if !errors.Is(err, bus.ErrPermission) || !strings.HasPrefix(err.Error(), `operator "alice" may not run jobs: these credentials have no right to send to "zester.submit.alice"`) {
 		t.Error(err)
 	}
 }

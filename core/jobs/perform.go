@@ -65,14 +65,20 @@ func (r *running) execute(t *task) (o outcome) {
 	if o.err == nil || t.ctx.Err() == nil {
 		return o
 	}
+	cause := context.Cause(t.ctx)
+	told := errors.Is(o.err, cause) // many functions say themselves why they ended
+	why := cause.Error()
 	var by *cancelled
-	switch cause := context.Cause(t.ctx); {
+	switch {
 	case errors.As(cause, &by):
-		o.reason, o.err = ReasonCancelled, fmt.Errorf("%w: %w", by, o.err)
+		o.reason = ReasonCancelled
 	case errors.Is(cause, errTimeUp):
-		o.reason, o.err = ReasonTimeout, fmt.Errorf("stopped when the job's time was up: %w", o.err)
+		o.reason, why = ReasonTimeout, "stopped when the job's time was up"
 	case errors.Is(cause, errStopping):
-		o.reason, o.err = ReasonInterrupted, fmt.Errorf("interrupted: the peel stopped: %w", o.err)
+		o.reason, why = ReasonInterrupted, "interrupted: the peel stopped"
+	}
+	if !told {
+		o.err = fmt.Errorf("%s: %w", why, o.err)
 	}
 	return o
 }
