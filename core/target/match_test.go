@@ -58,7 +58,8 @@ func TestAbout(t *testing.T) {
 		idOnly, facts, settings bool
 		literals                []string
 	}{
-		{"web-* and not L@web-02,web-01 or db-01", true, false, false, []string{"db-01", "web-01", "web-02"}},
+		{"web-* and not L@web-02,web-01 or db-01", true, false, false, []string{"db-01"}},
+		{"not web-01 and L@db-02,db-01 or not not lb-01 or not (web-02 or web-03)", true, false, false, []string{"db-01", "db-02", "lb-01"}},
 		{"E@web", true, false, false, nil},
 		{"web-01 and os:debian", false, true, false, []string{"web-01"}},
 		{"not P@os:x", false, true, false, nil},

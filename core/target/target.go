@@ -78,21 +78,38 @@ func (t *Target) uses(s Source) bool {
 	return found
 }
 
-// Literals returns the ids that the target names in full, negated ones too, sorted: a caller can say which do not exist.
+// Literals returns the ids that the target names in full, sorted: a caller can say which do not exist. Ids that it
+// excludes are not among them: nobody needs to be there to be left out.
 func (t *Target) Literals() []string {
-	var ids []string
-	t.root.walk(func(e expr) {
-		switch e := e.(type) {
-		case *idList:
-			ids = append(ids, e.ids...)
-		case *idGlob:
-			if e.glob.literal {
-				ids = append(ids, e.text)
-			}
-		}
-	})
+	ids := literals(t.root, nil)
 	slices.Sort(ids)
 	return slices.Compact(ids)
+}
+
+func literals(e expr, ids []string) []string {
+	var kids []expr
+	switch e := e.(type) {
+	case *idList:
+		return append(ids, e.ids...)
+	case *idGlob:
+		if e.glob.literal {
+			ids = append(ids, e.text)
+		}
+	case *not:
+		if twice, ok := e.kid.(*not); ok {
+			kids = []expr{twice.kid}
+		}
+	case *and:
+		kids = e.kids
+	case *or:
+		kids = e.kids
+	case *group:
+		kids = []expr{e.body}
+	}
+	for _, k := range kids {
+		ids = literals(k, ids)
+	}
+	return ids
 }
 
 // ResolveIDs returns those of ids that the target names, sorted. It is meant for targets that are IDOnly: terms on facts
