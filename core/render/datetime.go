@@ -53,13 +53,6 @@ func (t *timeValue) property(name string) (any, bool) {
 	return int64(n), true
 }
 
-// dateLayouts are the ways of writing a date that strftime understands besides
-// a timestamp.
-var dateLayouts = []string{
-	time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02", "2006/01/02",
-	time.RFC1123Z, time.RFC1123, time.RFC850, time.ANSIC, time.UnixDate, "2 Jan 2006", "Jan 2, 2006", "January 2, 2006", "2 January 2006",
-}
-
 // dateOf makes a time of a value; None is now.
 func dateOf(v any) time.Time {
 	switch x := v.(type) {
@@ -76,19 +69,11 @@ func dateOf(v any) time.Time {
 	}
 	if s, ok := text(v); ok {
 		s = strings.TrimSpace(s)
-		if f, err := strconv.ParseFloat(s, 64); err == nil && math.Abs(f) < 1e12 {
+		if f, err := strconv.ParseFloat(strings.TrimPrefix(s, "@"), 64); err == nil && math.Abs(f) < 1e12 && len(s) != len("20021225") {
 			return time.UnixMicro(int64(math.Round(f * 1e6)))
 		}
-		switch strings.ToLower(s) {
-		case "now":
-			return time.Now()
-		case "today":
-			return time.Now().Truncate(24 * time.Hour)
-		}
-		for _, l := range dateLayouts {
-			if t, err := time.ParseInLocation(l, s, time.Local); err == nil {
-				return t
-			}
+		if t, ok := readDate(s, time.Now()); ok {
+			return t
 		}
 	}
 	refuseOperand(v)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // saltFilters are Salt's filters on text and lists. Where Salt and Jinja2 both
@@ -105,6 +106,10 @@ func filterLoad(format string) filterFunc {
 		if format == "text" {
 			return v
 		}
+		if !isText(v) {
+			refuseOperand(v)
+			throw("TemplateRuntimeError", "unable to load %s from %s", format, describe(v))
+		}
 		return loadAs(format, v)
 	}
 }
@@ -135,10 +140,11 @@ var shellSafe = regexp.MustCompile(`^[\w@%+=:,./-]+$`)
 // filterQuote quotes a word for a shell.
 func filterQuote(_ *frame, v any, a args) any {
 	a.none("quote")
+	if !truth(v) {
+		return "''"
+	}
 	s := wantStr(v)
 	switch {
-	case s == "":
-		return "''"
 	case shellSafe.MatchString(s):
 		return s
 	}
@@ -183,20 +189,27 @@ func filterToNum(_ *frame, v any, a args) any {
 }
 
 func filterToBytes(_ *frame, v any, a args) any {
-	a.bind("to_bytes", 0, "encoding", "errors")
+	b := a.bind("to_bytes", 0, "encoding", "errors")
 	if b, ok := v.([]byte); ok {
 		return b
 	}
-	return []byte(wantStr(v))
+	if b[0] == nil || b[0] == missing {
+		return []byte(wantStr(v))
+	}
+	return encode(nil, wantStr(v), args{pos: []any{b[0]}})
 }
-
-var snakeWords = regexp.MustCompile(`(.)([A-Z][a-z]+)`)
-var snakeEnds = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 func filterSnakeCase(_ *frame, v any, a args) any {
 	a.none("to_snake_case")
-	s := snakeEnds.ReplaceAllString(snakeWords.ReplaceAllString(wantStr(v), "${1}_$2"), "${1}_$2")
-	return lower(s)
+	s := []rune(wantStr(v))
+	var out strings.Builder
+	for i, r := range s {
+		if i > 0 && unicode.IsUpper(r) && (unicode.IsLower(s[i-1]) || i+1 < len(s) && unicode.IsLower(s[i+1])) {
+			out.WriteByte('_')
+		}
+		out.WriteString(lower(string(r)))
+	}
+	return out.String()
 }
 
 func filterCamelCase(_ *frame, v any, a args) any {
@@ -209,7 +222,7 @@ func filterCamelCase(_ *frame, v any, a args) any {
 		case i == 0 && !truth(or(b[0], false)):
 			out.WriteString(w)
 		default:
-			out.WriteString(title(w))
+			out.WriteString(capitalize(w))
 		}
 	}
 	return out.String()

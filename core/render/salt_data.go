@@ -15,8 +15,9 @@ func saltDataFilters() map[string]filterFunc {
 		"flatten": filterFlatten, "traverse": filterTraverse, "compare_lists": filterCompareLists,
 		"compare_dicts": filterCompareDicts, "exactly_n_true": filterExactlyN, "exactly_one_true": filterExactlyOne,
 		"to_entries": filterToEntries, "from_entries": filterFromEntries, "mysql_to_dict": filterMySQL,
-		"json_encode_dict": recode(true), "json_decode_dict": recode(true), "json_encode_list": recode(true),
-		"json_decode_list": recode(true), "json_query": refuse("json_query", "call a function through salt[...] or use traverse"),
+		"json_encode_dict": encodeStrings(func(v any) { wantItems(v) }), "json_decode_dict": encodeStrings(func(v any) { wantItems(v) }),
+		"json_encode_list": encodeStrings(func(v any) { mustIter(v) }), "json_decode_list": encodeStrings(func(v any) { mustIter(v) }),
+		"json_query":    refuse("json_query", "call a function through salt[...] or use traverse"),
 		"random_sample": filterSample, "random_shuffle": filterShuffle,
 		"set_dict_key_value": dictKeyFilter(setKey), "append_dict_key_value": dictKeyFilter(appendKey),
 		"extend_dict_key_value": dictKeyFilter(extendKey), "update_dict_key_value": dictKeyFilter(updateKey),
@@ -31,8 +32,9 @@ func refuse(name, instead string) filterFunc {
 	}
 }
 
-// recode turns the strings of a value into bytes, or back.
-func recode(encode bool) filterFunc {
+// encodeStrings turns the strings of a dict or a list into bytes, and tuples into
+// lists; the filters called decode do the same.
+func encodeStrings(want func(any)) filterFunc {
 	var walk func(v any, depth int) any
 	walk = func(v any, depth int) any {
 		if depth > maxNesting {
@@ -40,22 +42,21 @@ func recode(encode bool) filterFunc {
 		}
 		switch x := v.(type) {
 		case string:
-			if encode {
-				return []byte(x)
-			}
-		case []byte:
-			if !encode {
-				return string(x)
-			}
-		case *List:
+			return []byte(x)
+		case markup:
+			return []byte(x)
+		case *List, *Tuple:
 			out := &List{}
-			for _, e := range x.items {
+			for _, e := range sequence(x) {
 				out.items = append(out.items, walk(e, depth+1))
 			}
 			return out
 		case *Dict:
 			out := &Dict{}
 			for k, e := range x.All() {
+				if t, ok := k.(*Tuple); ok {
+					k = &List{t.items} // which cannot be a key, in Salt neither
+				}
 				out.put(walk(k, depth+1), walk(e, depth+1))
 			}
 			return out
@@ -64,6 +65,10 @@ func recode(encode bool) filterFunc {
 	}
 	return func(_ *frame, v any, a args) any {
 		refuseUndefined(v)
+		want(v)
+		if _, ok := v.(*Dict); !ok {
+			v = &List{collect(v)}
+		}
 		return walk(v, 0)
 	}
 }
@@ -71,7 +76,12 @@ func recode(encode bool) filterFunc {
 func filterAvg(_ *frame, v any, a args) any {
 	a.none("avg")
 	if _, isTuple := v.(*Tuple); hashable(v) && !isTuple {
-		return filterFloat2(v)
+		refuseOperand(v)
+		f, ok := toFloat(v)
+		if !ok {
+			throw("ValueError", "could not convert %s to float: %s", typeName(v), repr(v))
+		}
+		return f
 	}
 	items := collect(v)
 	if len(items) == 0 {

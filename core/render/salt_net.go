@@ -126,7 +126,7 @@ func ipText(v any, version int, options string) (string, bool) {
 }
 
 func optionText(v any) string {
-	if v == missing || v == nil {
+	if v == missing || !truth(v) {
 		return ""
 	}
 	return wantStr(v)
