@@ -86,6 +86,9 @@ func (p place) inTree() string {
 	return environmentRoot(p.environment) + p.path
 }
 
+// InTree is the path in the whole tree of a path in an environment, for messages.
+func InTree(environment, path string) string { return environmentRoot(environment) + path }
+
 // seen is a file of the whole tree as the environment sees it.
 func (p place) seen(info Info) Info {
 	if info.Path = strings.TrimPrefix(info.Path, environmentRoot(p.environment)); info.Path == environmentMark+p.environment {

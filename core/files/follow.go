@@ -30,32 +30,8 @@ func (p *Publisher) Follow(ctx context.Context) {
 	wg.Wait()
 }
 
-// changes are those of the tree's directory and of its environments'.
-func (p *Publisher) changes(ctx context.Context, tree, dir string) <-chan struct{} {
-	if len(p.o.Environments[tree]) == 0 {
-		return Changes(ctx, dir, p.o.Log)
-	}
-	merged := make(chan struct{}, 1)
-	var all sync.WaitGroup
-	for _, dir := range append(slices.Collect(maps.Values(p.o.Environments[tree])), dir) {
-		all.Go(func() {
-			for range Changes(ctx, dir, p.o.Log) {
-				select {
-				case merged <- struct{}{}:
-				default:
-				}
-			}
-		})
-	}
-	go func() {
-		all.Wait()
-		close(merged)
-	}()
-	return merged
-}
-
 func (p *Publisher) follow(ctx context.Context, tree, dir string) {
-	changes := p.changes(ctx, tree, dir)
+	changes := ChangesIn(ctx, append(slices.Collect(maps.Values(p.o.Environments[tree])), dir), p.o.Log)
 	var last string
 	retry := time.NewTimer(0)
 	<-retry.C

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -30,6 +31,30 @@ func Changes(ctx context.Context, dir string, log *slog.Logger) <-chan struct{} 
 	c := &changes{dir: dir, log: log, out: make(chan struct{}, 1)}
 	go c.run(ctx)
 	return c.out
+}
+
+// ChangesIn is Changes for several directories at once.
+func ChangesIn(ctx context.Context, dirs []string, log *slog.Logger) <-chan struct{} {
+	if len(dirs) == 1 {
+		return Changes(ctx, dirs[0], log)
+	}
+	merged := make(chan struct{}, 1)
+	var all sync.WaitGroup
+	for _, dir := range dirs {
+		all.Go(func() {
+			for range Changes(ctx, dir, log) {
+				select {
+				case merged <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}
+	go func() {
+		all.Wait()
+		close(merged)
+	}()
+	return merged
 }
 
 type changes struct {

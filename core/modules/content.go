@@ -283,7 +283,7 @@ func (c *content) present(others bool) error {
 
 func (s *fileStates) open(ctx context.Context, source string, args Args) (*content, error) {
 	if path := treePath(source); path != source {
-		return s.openTree(ctx, path)
+		return s.openTree(inSource(ctx, source), path)
 	}
 	if isURL(source) {
 		return s.openURL(ctx, source, args), nil

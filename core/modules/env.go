@@ -37,6 +37,9 @@ type Env struct {
 	// render's default; file templates get theirs back, as in Salt.
 	Engine *render.Engine
 
+	// Saltenv is the environment of state runs that do not name one. Empty is base, and for the highstate all.
+	Saltenv string
+
 	// StateDir is the peel's state directory; backups and the marks of running state runs are kept there. Empty keeps none.
 	StateDir string
 	// Confine, when set, is the only directory below which file states may write.

@@ -31,7 +31,7 @@ func (s *fileStates) recurse(ctx context.Context, call *states.Call) (states.Res
 	if at.info != nil && !at.info.IsDir() {
 		return states.Result{}, fmt.Errorf("%q is there and not a directory", at.path)
 	}
-	source, infos, err := s.sourceDir(ctx, args.Strings("source"))
+	ctx, source, infos, err := s.sourceDir(ctx, args.Strings("source"))
 	if err != nil {
 		return states.Result{}, err
 	}
@@ -66,29 +66,30 @@ func (s *fileStates) recurse(ctx context.Context, call *states.Call) (states.Res
 	return call.Changed(r.changes, fmt.Sprintf("Directory %s updated", at.path)), nil
 }
 
-// sourceDir lists the files of the first directory that is in the tree.
-func (s *fileStates) sourceDir(ctx context.Context, sources []string) (string, []files.Info, error) {
+// sourceDir lists the files of the first directory that is in the tree. The context returned is for reading them.
+func (s *fileStates) sourceDir(ctx context.Context, sources []string) (context.Context, string, []files.Info, error) {
 	tree, ok := s.env.Tree.(interface {
 		List(ctx context.Context, dir string) ([]files.Info, error)
 	})
 	if !ok {
-		return "", nil, errors.New("there is no states tree that can be listed")
+		return ctx, "", nil, errors.New("there is no states tree that can be listed")
 	}
 	for _, source := range sources {
 		dir := strings.TrimSuffix(treePath(source), "/")
 		if dir == strings.TrimSuffix(source, "/") {
-			return "", nil, fmt.Errorf("source %q is not in the tree: write salt:// or zy:// and a directory", source)
+			return ctx, "", nil, fmt.Errorf("source %q is not in the tree: write salt:// or zy:// and a directory", source)
 		}
-		infos, err := tree.List(ctx, dir)
+		from := inSource(ctx, source)
+		infos, err := tree.List(from, dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return "", nil, fmt.Errorf("source %q: %w", source, err)
+			return ctx, "", nil, fmt.Errorf("source %q: %w", source, err)
 		}
-		return dir, infos, nil
+		return from, dir, infos, nil
 	}
-	return "", nil, fmt.Errorf("none of the sources is there: %s", strings.Join(sources, ", "))
+	return ctx, "", nil, fmt.Errorf("none of the sources is there: %s", strings.Join(sources, ", "))
 }
 
 // pick keeps the files that include_pat means and exclude_pat does not.

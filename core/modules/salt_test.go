@@ -83,6 +83,10 @@ func saltRuns(t *testing.T, sections map[string]string) string {
 		if failure, ok := err.(*modules.Failure); ok {
 			value = failure.Value
 		}
+		if shows := strings.HasPrefix(words[0], "state.show_") || strings.HasSuffix(words[0], "_exists"); shows && err == nil {
+			out.WriteString(encode(t, settings.Plain(value)) + "\n")
+			continue
+		}
 		out.WriteString(saltStates(value))
 	}
 	out.WriteString("> files\n" + saltListing(t, root))
@@ -94,7 +98,7 @@ func saltHost(t *testing.T, sections map[string]string) (*modules.Env, string) {
 	t.Helper()
 	tree := map[string]string{}
 	for name, text := range sections {
-		if !slices.Contains([]string{"runs", "salt", "zester", "settings.yaml"}, name) {
+		if !slices.Contains([]string{"runs", "salt", "zester", "settings.yaml", "conf.yaml"}, name) {
 			tree[name] = text
 		}
 	}
@@ -107,6 +111,8 @@ func saltHost(t *testing.T, sections map[string]string) (*modules.Env, string) {
 	given, _ := plainYAML(t, sections["settings.yaml"]).(map[string]any)
 	pillar := settings.FromPlain(given)
 	env.PeelID, env.Confine = "web-01", ""
+	conf, _ := plainYAML(t, sections["conf.yaml"]).(map[string]any)
+	env.Saltenv, _ = conf["saltenv"].(string)
 	env.Facts = func() map[string]any { return facts }
 	env.Grains = func() map[string]any { return maps.Clone(facts) }
 	env.Settings = func() *settings.Map { return pillar }

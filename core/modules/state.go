@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ var runParams = []Param{
 	{Name: "test", Kind: states.Bool, Doc: "only say what would change"},
 	{Name: "settings", Aliases: []string{"pillar"}, Kind: states.Map, Doc: "settings to lay over the peel's own for this run"},
 	{Name: "exclude", Doc: "SLS files to leave out, also separated by commas; {id: name} and {sls: name} too"},
-	{Name: "saltenv", Kind: states.Text, Doc: "environment of the top file, base by default"},
+	{Name: "saltenv", Kind: states.Text, Doc: "environment to take files from; by default the peel's own, else all for the highstate and base for SLS files"},
 	{Name: "parallel", Kind: states.Int, Doc: "how many independent states run side by side"},
 	{Name: "failhard", Kind: states.Bool, Doc: "stop at the first failed state"},
 	{Name: "queue", Kind: states.Bool, Doc: "false refuses to wait while another state run is going on"},
@@ -64,17 +65,29 @@ func registerState(r *Registry) {
 	show("show_low_sls", "Return the states of SLS files in the order in which they run.", withRunParams(required), low)
 	show("show_highstate", "Return the ids that the highstate declares.", withRunParams(), high)
 	show("show_lowstate", "Return the states of the highstate in the order in which they run.", withRunParams(), low)
-	add("show_top", "Return the SLS files that the top file assigns to this peel.", withRunParams(), never,
+	show("show_states", "Return the SLS files that the highstate takes states from.", withRunParams(), func(p *states.Plan) any { return texts(p.SLS()) })
+	add("show_top", "Return the SLS files that the top files assign to this peel, by environment.", withRunParams(), never,
 		func(ctx context.Context, env *Env, args Args) (any, error) {
-			names, err := NewRunner(env, runOptions(args)).Top(ctx)
+			assigned, err := NewRunner(env, runOptions(args)).Top(ctx)
 			if err != nil {
 				return nil, err
 			}
-			list := make([]any, len(names))
-			for i, name := range names {
-				list[i] = name
+			top := settings.NewMap(len(assigned))
+			for _, a := range assigned {
+				top.Set(a.Env, texts(a.SLS))
 			}
-			return list, nil
+			return top, nil
+		})
+	top := Param{Name: "topfn", Kind: states.Text, Required: true, Doc: "path of the top file in the tree"}
+	add("top", "Apply what another top file than the usual assigns to this peel.", withRunParams(top), tests, applyMods)
+	ids := Param{Name: "ids", Kind: states.List, Required: true, Doc: "ids, also separated by commas"}
+	add("id_exists", "Return whether SLS files declare all of these ids.", withRunParams(ids, required), never,
+		func(ctx context.Context, env *Env, args Args) (any, error) {
+			plan, err := compileMods(ctx, env, args)
+			if err != nil {
+				return nil, err
+			}
+			return !slices.ContainsFunc(split(args.Strings("ids")), func(id string) bool { return !plan.Has(id) }), nil
 		})
 	add("sls_exists", "Return whether an SLS file is there and compiles.", withRunParams(required), never,
 		func(ctx context.Context, env *Env, args Args) (any, error) {
@@ -93,7 +106,8 @@ type RunOptions struct {
 	Settings   map[string]any // laid over the peel's own
 	Exclude    []string       // SLS files
 	ExcludeIDs []string
-	Saltenv    string
+	Saltenv    string // empty is the peel's own
+	Top        string // path of the top file, if not the usual one
 	Parallel   int
 	Failhard   bool
 	// Progress is told of each state as it ends.
@@ -108,16 +122,14 @@ func NewRunner(env *Env, opts RunOptions) *states.Runner {
 		own.Settings = func() *settings.Map { return merged }
 		env = &own
 	}
-	saltenv := opts.Saltenv
-	if saltenv == "" {
-		saltenv = "base"
-	}
+	chosen := cmp.Or(opts.Saltenv, env.Saltenv)
+	saltenv := cmp.Or(chosen, files.Base)
 	vars := TemplateVars(env, map[string]any{
 		"saltenv": saltenv, "env": saltenv,
 		"opts": map[string]any{"id": env.PeelID, "test": opts.Test, "saltenv": saltenv},
 	})
 	return states.New(states.Options{
-		Registry: States(env), Tree: listed(env.Tree), Render: env.Engine, Test: opts.Test, Env: saltenv,
+		Registry: States(env), Tree: listed(env.Tree), Render: env.Engine, Test: opts.Test, Env: chosen, Top: opts.Top,
 		Exclude: opts.Exclude, ExcludeIDs: opts.ExcludeIDs,
 		Parallel: opts.Parallel, Failhard: opts.Failhard, Match: env.Match, Event: env.Event, Progress: opts.Progress, Log: env.Log,
 		Vars: func(string) map[string]any { return vars },
@@ -151,6 +163,14 @@ func (s source) Names(ctx context.Context) ([]string, error) {
 		names[i] = info.Path
 	}
 	return names, nil
+}
+
+// Environments implements states.Environmental.
+func (s source) Environments(ctx context.Context) ([]string, error) {
+	if tree, ok := s.Source.(states.Environmental); ok {
+		return tree.Environments(ctx)
+	}
+	return nil, nil
 }
 
 func listed(tree states.Loader) states.Loader {
@@ -192,7 +212,7 @@ func runOptions(args Args) RunOptions {
 	sls, ids := exclusions(args["exclude"])
 	return RunOptions{
 		Test: args.Bool("test"), Settings: args.Map("settings"), Exclude: sls, ExcludeIDs: ids,
-		Saltenv: args.Text("saltenv"), Parallel: int(args.Int("parallel")), Failhard: args.Bool("failhard"),
+		Saltenv: args.Text("saltenv"), Top: args.Text("topfn"), Parallel: int(args.Int("parallel")), Failhard: args.Bool("failhard"),
 	}
 }
 

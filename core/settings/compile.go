@@ -13,6 +13,7 @@ import (
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/facts"
+	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/target"
 )
 
@@ -27,9 +28,11 @@ type Peel struct {
 
 // CompilerOptions configure a Compiler.
 type CompilerOptions struct {
-	Dir     string            // the settings tree: /srv/zester/settings
-	Account Account           // for !encrypted values
-	Groups  map[string]string // what N@ terms in top.zy mean
+	Dir string // the settings tree: /srv/zester/settings
+	// Environments are the directories of environments that do not stand in Dir as @NAME.
+	Environments map[string]string
+	Account      Account           // for !encrypted values
+	Groups       map[string]string // what N@ terms in top.zy mean
 	// Vars, if not nil, gives more variables for a peel's templates. It must derive nothing from facts but p.Facts.
 	Vars func(p Peel) map[string]any
 }
@@ -48,7 +51,12 @@ func NewCompiler(o CompilerOptions) *Compiler {
 }
 
 // Reload makes the Compiler read the files anew.
-func (c *Compiler) Reload() { c.tree.Store(newTree(c.o.Dir)) }
+func (c *Compiler) Reload() { c.tree.Store(newTree(c.o.Dir, c.o.Environments)) }
+
+// dirs are the directories that are read.
+func (c *Compiler) dirs() []string {
+	return append(slices.Collect(maps.Values(c.o.Environments)), c.o.Dir)
+}
 
 // Compile makes the settings of one peel. The error names the file at fault; it is ErrNoTop if there is nothing to compile.
 func (c *Compiler) Compile(ctx context.Context, p Peel) (*Map, error) {
@@ -99,48 +107,81 @@ func (c *Compiler) newRun(p Peel) *run {
 	return r
 }
 
-// top renders the top file and merges what it assigns, in order.
+// assigned is an assignment with the top file that it stands in.
+type assigned struct {
+	*assignment
+	sheet *sheet
+}
+
+// top renders the top file of each environment and merges what they assign: environment by environment, in order.
 func (r *run) top(ctx context.Context) (*Map, error) {
-	path, source, err := r.tree.find(ctx, "top.zy", "top.sls")
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("settings directory %s: %w: it says which peels get which files, e.g. \"base: {'*': [common]}\"", r.c.o.Dir, ErrNoTop)
-	}
+	known, err := r.tree.environments(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d, err := r.tree.render(ctx, r.tree.engine, path, source, r.vars)
-	if err != nil {
-		return nil, err
-	}
-	t, err := r.tree.parsedTop(d, r.c.o.Groups)
-	if err != nil {
-		return nil, err
-	}
-	var all merging
-	for _, a := range t.entries {
-		if !a.target.Match(target.Peel{ID: r.peel.ID, Facts: r.peel.Facts}) || r.free && !a.target.IDOnly() {
+	byEnv := map[string][]assigned{}
+	found := false
+	for _, env := range known {
+		ctx := files.InEnvironment(ctx, env)
+		path, source, err := r.tree.find(ctx, "top.zy", "top.sls")
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		for _, n := range a.files {
-			over, err := r.named(ctx, d, n, func(by *reachedBy) { by.tops = append(by.tops, a) }, nil)
-			if err != nil {
+		if err != nil {
+			return nil, err
+		}
+		found = true
+		d, err := r.tree.render(ctx, r.tree.engine, path, source, r.vars)
+		if err != nil {
+			return nil, err
+		}
+		t, err := r.tree.parsedTop(d, env, known, r.c.o.Groups)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range t.entries {
+			byEnv[a.env] = append(byEnv[a.env], assigned{a, d})
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("settings directory %s: %w: it says which peels get which files, e.g. \"base: {'*': [common]}\"", r.c.o.Dir, ErrNoTop)
+	}
+	var all merging
+	for _, env := range known {
+		for _, a := range byEnv[env] {
+			if err := r.assigned(files.InEnvironment(ctx, env), a, &all); err != nil {
 				return nil, err
 			}
-			all.add(over)
 		}
 	}
 	return all.data, nil
 }
 
+// assigned merges the files of one assignment, if it is for the peel.
+func (r *run) assigned(ctx context.Context, a assigned, all *merging) error {
+	if !a.target.Match(target.Peel{ID: r.peel.ID, Facts: r.peel.Facts}) || r.free && !a.target.IDOnly() {
+		return nil
+	}
+	for _, n := range a.files {
+		over, err := r.named(ctx, a.sheet, n, func(by *reachedBy) { by.tops = append(by.tops, a.assignment) }, nil)
+		if err != nil {
+			return err
+		}
+		all.add(over)
+	}
+	return nil
+}
+
 // parsedTop reads a top file; equal texts are read once.
-func (t *tree) parsedTop(d *sheet, groups map[string]string) (*top, error) {
+func (t *tree) parsedTop(d *sheet, own string, known []string, groups map[string]string) (*top, error) {
+	key := parseKey{own, d.text}
 	t.mu.Lock()
-	parsed := t.tops[d.text]
+	parsed := t.tops[key]
 	t.mu.Unlock()
 	if parsed != nil {
 		return parsed, nil
 	}
-	parsed, err := parseTop(d, groups)
+	parsed, err := parseTop(d, own, known, groups)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +190,7 @@ func (t *tree) parsedTop(d *sheet, groups map[string]string) (*top, error) {
 	if len(t.tops) >= maxParsed {
 		clear(t.tops)
 	}
-	t.tops[d.text] = parsed
+	t.tops[key] = parsed
 	return parsed, nil
 }
 
@@ -194,18 +235,19 @@ func (r *run) noFile(ctx context.Context, file string) error {
 
 // file merges one file over what it includes. The first time counts; when it is reached again it adds nothing, as in Salt.
 func (r *run) file(ctx context.Context, p string, source []byte, origin func(*reachedBy), defaults map[string]any) (*Map, error) {
-	if by := r.reached[p]; by != nil {
+	place := inTree(ctx, p)
+	if by := r.reached[place]; by != nil {
 		origin(by)
 		return nil, nil
 	}
 	by := &reachedBy{}
-	r.reached[p] = by
+	r.reached[place] = by
 	origin(by)
 	engine := r.tree.engine
 	if r.free { // a fact that is missing is no reason not to see what else is there
 		engine = r.tree.lenient
 	}
-	f, err := r.tree.file(ctx, engine, p, source, r.varsFor(p, defaults), r.c.o.Account)
+	f, err := r.tree.file(ctx, engine, p, source, r.varsFor(ctx, p, defaults), r.c.o.Account)
 	if err != nil {
 		if r.free && ctx.Err() == nil {
 			by.err = err
@@ -214,11 +256,11 @@ func (r *run) file(ctx context.Context, p string, source []byte, origin func(*re
 		return nil, err
 	}
 	by.file = f
-	d := &sheet{name: p, rendered: f.rendered}
+	d := &sheet{name: place, rendered: f.rendered}
 	var all merging
 	for _, in := range f.includes {
 		in.text = absolute(p, in.text)
-		over, err := r.named(ctx, d, in.name, func(by *reachedBy) { by.parents = append(by.parents, p) }, in.defaults)
+		over, err := r.named(ctx, d, in.name, func(by *reachedBy) { by.parents = append(by.parents, place) }, in.defaults)
 		if err != nil {
 			return nil, err
 		}
@@ -232,7 +274,7 @@ func (r *run) file(ctx context.Context, p string, source []byte, origin func(*re
 }
 
 // varsFor are the variables of one file's template.
-func (r *run) varsFor(p string, defaults map[string]any) map[string]any {
+func (r *run) varsFor(ctx context.Context, p string, defaults map[string]any) map[string]any {
 	vars := make(map[string]any, len(r.vars)+len(defaults)+4)
 	maps.Copy(vars, r.vars)
 	dir := path.Dir(p)
@@ -240,6 +282,7 @@ func (r *run) varsFor(p string, defaults map[string]any) map[string]any {
 	vars["tplfile"], vars["tpldir"] = p, dir
 	vars["sls"] = strings.ReplaceAll(strings.TrimSuffix(stem, "/init"), "/", ".")
 	vars["slspath"] = dir
+	vars["saltenv"], vars["pillarenv"] = files.EnvironmentOf(ctx), files.EnvironmentOf(ctx)
 	maps.Copy(vars, defaults)
 	return vars
 }

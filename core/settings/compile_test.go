@@ -110,6 +110,38 @@ func TestCompile(t *testing.T) {
 	}
 }
 
+// TestEnvironments: the top files of all environments count, each may speak of any, and a file is looked for in its own.
+func TestEnvironments(t *testing.T) {
+	elsewhere := writeTree(t, t.TempDir(), map[string]string{"a.zy": "prod: {a: {{ saltenv }}}\nlast: prod\n"})
+	dir := writeTree(t, t.TempDir(), map[string]string{
+		"top.zy": "base:\n  '*': [a]\nprod:\n  web-*: [a]\n  db-*: [gone]\n", "a.zy": "base: {a: 1}\nlast: base\n",
+		"@dev/top.zy": "'*': [a]\nbase:\n  '*': [b]\n", "b.zy": "base: {b: 2}\n",
+		"@dev/a.zy":      "{% from 'map.jinja' import word %}\ninclude: [sub.c]\ndev: {{ word }} {{ sls }}\nlast: dev\n",
+		"@dev/map.jinja": "{% set word = 'd' %}", "@dev/sub/c.zy": "c: [1]\n",
+	})
+	c := NewCompiler(CompilerOptions{Dir: dir, Environments: map[string]string{"prod": elsewhere}, Account: newAccount(t)})
+	data, err := c.Compile(t.Context(), web)
+	const want = `{"base":{"a":1,"b":2},"last":"prod","c":[1],"dev":"d a","prod":{"a":"prod"}}`
+	if err != nil || jsonText(t, data) != want {
+		t.Errorf("got  %s (%v)\nwant %s", jsonText(t, data), err, want)
+	}
+	for file, broken := range map[string]struct{ text, want string }{
+		"@dev/a.zy":     {"x: 1\ny", `@dev/a.zy:2: could not find expected ':'`},
+		"@dev/sub/c.zy": {"{{ nope }}", `environment "dev": sub/c.zy:1: 'nope' is undefined`},
+		"@dev/top.zy":   {"prd: {'*': [a]}", `@dev/top.zy:1: unknown environment "prd": did you mean "prod"?`},
+		"@dev/sub/d.zy": {"", ""},
+	} {
+		c := NewCompiler(CompilerOptions{Dir: dir, Environments: map[string]string{"prod": elsewhere}, Account: newAccount(t)})
+		old, _ := os.ReadFile(filepath.Join(dir, file))
+		writeTree(t, dir, map[string]string{file: broken.text})
+		_, err := c.Compile(t.Context(), web)
+		if broken.want == "" && err != nil || broken.want != "" && (err == nil || !strings.HasPrefix(err.Error(), broken.want)) {
+			t.Errorf("got  %v\nwant %s", err, broken.want)
+		}
+		writeTree(t, dir, map[string]string{file: string(old)})
+	}
+}
+
 func TestCompileErrors(t *testing.T) {
 	a := newAccount(t)
 	for name, c := range map[string]struct {

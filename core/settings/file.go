@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ptorbus/zester/core/document"
+	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/render"
 )
 
@@ -171,17 +172,20 @@ func renderers(source []byte) (template bool, err error) {
 func (t *tree) render(ctx context.Context, engine *render.Engine, path string, source []byte, vars map[string]any) (*sheet, error) {
 	template, err := renderers(source)
 	if err != nil {
-		return nil, fmt.Errorf("%s:1: %w", path, err)
+		return nil, fmt.Errorf("%s:1: %w", inTree(ctx, path), err)
 	}
 	if !template {
-		return &sheet{name: path, text: string(source)}, nil
+		return &sheet{name: inTree(ctx, path), text: string(source)}, nil
 	}
 	text, err := engine.Render(ctx, path, source, vars)
 	if err != nil {
+		if env := files.EnvironmentOf(ctx); env != files.Base {
+			err = fmt.Errorf("environment %q: %w", env, err)
+		}
 		return nil, err
 	}
 	same := strings.TrimRight(text, "\n") == strings.TrimRight(string(source), "\n")
-	return &sheet{name: path, text: text, rendered: !same}, nil
+	return &sheet{name: inTree(ctx, path), text: text, rendered: !same}, nil
 }
 
 // file renders and reads a file; equal texts are read once.
@@ -190,7 +194,7 @@ func (t *tree) file(ctx context.Context, engine *render.Engine, path string, sou
 	if err != nil {
 		return nil, err
 	}
-	key := parseKey{path, d.text}
+	key := parseKey{d.name, d.text}
 	t.mu.Lock()
 	f := t.files[key]
 	t.mu.Unlock()

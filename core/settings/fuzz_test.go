@@ -14,7 +14,7 @@ func FuzzTop(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		top, err := parseTop(&sheet{name: "top.zy", text: text}, map[string]string{"g": "a or b"})
+		top, err := parseTop(&sheet{name: "top.zy", text: text}, "base", []string{"base"}, map[string]string{"g": "a or b"})
 		if err != nil {
 			if top != nil || !strings.HasPrefix(err.Error(), "top.zy:") {
 				t.Fatalf("%v, %v", top, err)

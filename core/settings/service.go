@@ -93,7 +93,7 @@ func (s *Service) Run(ctx context.Context) {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() { s.work(ctx) })
 	}
-	for range files.Changes(ctx, s.o.Compiler.o.Dir, s.o.Log) {
+	for range files.ChangesIn(ctx, s.o.Compiler.dirs(), s.o.Log) {
 		s.o.Compiler.Reload()
 		s.TouchAll()
 	}

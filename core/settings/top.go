@@ -2,12 +2,14 @@ package settings
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/document"
+	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/target"
 )
 
@@ -18,6 +20,7 @@ type top struct {
 
 // assignment is one target of a top file.
 type assignment struct {
+	env    string // that the files are of
 	target *target.Target
 	text   string
 	line   int
@@ -31,11 +34,9 @@ type name struct {
 	missing bool // the file need not exist
 }
 
-// base is the one environment there is. A top file may name it, as Salt's do, or have the targets at its top level.
-const base = "base"
-
-// parseTop reads a top file. groups gives the meaning of N@ terms.
-func parseTop(d *sheet, groups map[string]string) (*top, error) {
+// parseTop reads the top file of one environment. It may speak of any environment, as Salt's do; targets at its top level
+// are of its own. known are the environments that there are; groups gives the meaning of N@ terms.
+func parseTop(d *sheet, own string, known []string, groups map[string]string) (*top, error) {
 	node, err := d.parse()
 	if err != nil {
 		return nil, err
@@ -51,17 +52,21 @@ func parseTop(d *sheet, groups map[string]string) (*top, error) {
 	err = r.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
 		value = document.Resolve(value)
 		if value.Kind != yaml.MappingNode {
-			return t.assign(d, groups, key, keyNode, value)
+			return t.assign(d, own, groups, key, keyNode, value)
 		}
-		if key != base {
-			hint := "there is one environment, \"base\""
-			if config.Nearest(key, []string{base}) != "" {
-				hint = "did you mean \"base\"?"
+		if !slices.Contains(known, key) {
+			hint := fmt.Sprintf("there is one environment, %q", files.Base)
+			if len(known) > 1 {
+				hint = "there are " + strings.Join(known, ", ")
+			}
+			if near := config.Nearest(key, known); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
 			}
 			return d.at(keyNode.Line, "unknown environment %q: %s", key, hint)
 		}
+		env := key
 		return r.Pairs(value, func(key string, keyNode, value *yaml.Node) error {
-			return t.assign(d, groups, key, keyNode, document.Resolve(value))
+			return t.assign(d, env, groups, key, keyNode, document.Resolve(value))
 		})
 	})
 	if err != nil {
@@ -75,11 +80,11 @@ var matchers = map[string]string{
 	"compound": "", "glob": "", "list": "L@", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "fact": "G@", "ipcidr": "S@", "nodegroup": "N@",
 }
 
-func (t *top) assign(d *sheet, groups map[string]string, text string, key, value *yaml.Node) error {
+func (t *top) assign(d *sheet, env string, groups map[string]string, text string, key, value *yaml.Node) error {
 	if value.Kind != yaml.SequenceNode {
 		return d.at(key.Line, "target %q: expected a list of files", text)
 	}
-	a := &assignment{text: text, line: key.Line}
+	a := &assignment{env: env, text: text, line: key.Line}
 	prefix, missing := "", false
 	for _, item := range value.Content {
 		item = document.Resolve(item)

@@ -21,9 +21,10 @@ type tree struct {
 
 	mu     sync.Mutex
 	loaded map[string]loaded
-	names  []string // of all settings files, dotted; nil until asked for
+	known  []string            // environments; nil until asked for
+	names  map[string][]string // of all settings files of an environment, dotted
 	files  map[parseKey]*settingsFile
-	tops   map[string]*top
+	tops   map[parseKey]*top
 }
 
 type loaded struct {
@@ -36,24 +37,25 @@ const maxParsed = 10_000
 
 type parseKey struct{ path, text string }
 
-func newTree(dir string) *tree {
-	t := &tree{dir: files.Dir(dir), loaded: map[string]loaded{}, files: map[parseKey]*settingsFile{}, tops: map[string]*top{}}
+func newTree(dir string, environments map[string]string) *tree {
+	t := &tree{dir: files.Dirs(dir, environments), loaded: map[string]loaded{}, names: map[string][]string{}, files: map[parseKey]*settingsFile{}, tops: map[parseKey]*top{}}
 	t.engine = render.New(render.Options{Loader: t})
 	t.lenient = render.New(render.Options{Loader: t, Undefined: render.Lenient})
 	return t
 }
 
-// Load implements render.Loader: templates may import and include files of the tree.
+// Load implements render.Loader: templates may import and include files of the tree, of the context's environment.
 func (t *tree) Load(ctx context.Context, name string) ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l, ok := t.loaded[name]
+	key := inTree(ctx, name)
+	l, ok := t.loaded[key]
 	if !ok {
 		l.data, l.err = t.dir.Load(ctx, name)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		t.loaded[name] = l
+		t.loaded[key] = l
 	}
 	return l.data, l.err
 }
@@ -69,24 +71,43 @@ func (t *tree) find(ctx context.Context, candidates ...string) (string, []byte, 
 	return "", nil, fs.ErrNotExist
 }
 
+// environments lists what there is, base first.
+func (t *tree) environments(ctx context.Context) ([]string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil {
+		var err error
+		if t.known, err = t.dir.Environments(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return t.known, nil
+}
+
+// inTree is the path in the whole tree of one in the context's environment.
+func inTree(ctx context.Context, path string) string {
+	return files.InTree(files.EnvironmentOf(ctx), path)
+}
+
 // candidates are the files that a name such as "common.base" can mean.
 func candidates(name string) []string {
 	p := strings.ReplaceAll(name, ".", "/")
 	return []string{p + ".zy", p + "/init.zy", p + ".sls", p + "/init.sls"}
 }
 
-// list gives the names of all settings files, sorted.
+// list gives the names of all settings files of the context's environment, sorted.
 func (t *tree) list(ctx context.Context) []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.names != nil {
-		return t.names
+	env := files.EnvironmentOf(ctx)
+	if names := t.names[env]; names != nil {
+		return names
 	}
 	paths, err := t.dir.Names(ctx)
 	if err != nil {
 		return nil
 	}
-	t.names = []string{}
+	names := []string{}
 	for _, p := range paths {
 		stem, isFile := strings.CutSuffix(p, ".zy")
 		if !isFile {
@@ -96,12 +117,12 @@ func (t *tree) list(ctx context.Context) []string {
 			stem = strings.TrimSuffix(dir, "/")
 		}
 		if isFile && stem != "top" && !strings.Contains(stem, ".") {
-			t.names = append(t.names, strings.ReplaceAll(stem, "/", "."))
+			names = append(names, strings.ReplaceAll(stem, "/", "."))
 		}
 	}
-	slices.Sort(t.names)
-	t.names = slices.Compact(t.names)
-	return t.names
+	slices.Sort(names)
+	t.names[env] = slices.Compact(names)
+	return t.names[env]
 }
 
 // expand gives the names that a pattern with * ? or [] means; any other name means itself.

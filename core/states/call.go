@@ -1,6 +1,7 @@
 package states
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,10 +13,12 @@ import (
 	"time"
 
 	"github.com/ptorbus/zester/core/document"
+	"github.com/ptorbus/zester/core/files"
 )
 
 // call runs a chunk's function under its run control.
 func (r *run) call(ctx context.Context, c *chunk, watched map[string]any, test bool) result {
+	ctx = files.InEnvironment(ctx, c.environment())
 	if c.control == nil {
 		return r.once(ctx, c, watched, test)
 	}
@@ -124,6 +127,9 @@ func (r *run) apply(ctx context.Context, c *chunk, fn applyFunc, watched map[str
 	}
 	return out
 }
+
+// environment is where the state's sources are.
+func (c *chunk) environment() string { return cmp.Or(c.saltenv, c.pos.file.env, files.Base) }
 
 func (c *chunk) required() (out []Reference) {
 	if r := c.requisite(require); r != nil {

@@ -19,6 +19,7 @@ type chunk struct {
 	raw              []argument
 	args             Args
 	control          *control // nil for a state without run control
+	saltenv          string   // the environment of its sources, if not that of its file
 
 	seq      int     // of definition
 	priority float64 // the order argument or seq, decides before seq
@@ -34,6 +35,7 @@ type chunk struct {
 type requisite struct {
 	kind   kind
 	groups [][]*chunk
+	given  []*chunk // those of the targets that gave the requisite themselves, with an _in form
 }
 
 // each calls do for the targets of a requisite until it returns false.
@@ -61,7 +63,7 @@ func (c *chunk) addRequisite(k kind, group []*chunk) {
 		r.groups = append(r.groups, group)
 		return
 	}
-	c.reqs = append(c.reqs, requisite{k, [][]*chunk{group}})
+	c.reqs = append(c.reqs, requisite{kind: k, groups: [][]*chunk{group}})
 	slices.SortFunc(c.reqs, func(a, b requisite) int { return int(a.kind) - int(b.kind) })
 }
 
@@ -164,10 +166,13 @@ func (c *compiler) expandNames(base chunk, d *decl, names *argument) {
 	}
 }
 
-// add appends a chunk. Salt counts declarations from 10000, so that a small order: comes first.
+// firstOrder is where Salt begins to count declarations, so that a small order: comes first.
+const firstOrder = 10000
+
+// add appends a chunk.
 func (c *compiler) add(ch chunk, d *decl, nth int) {
 	ch.seq, ch.nth = len(c.chunks), nth
-	ch.priority = 10000 + float64(d.order) + float64(nth)/1e6
+	ch.priority = firstOrder + float64(d.order) + float64(nth)/1e6
 	c.chunks = append(c.chunks, &ch)
 }
 

@@ -3,11 +3,14 @@ package states
 import (
 	"cmp"
 	"context"
+	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/files"
 )
 
 // compiler turns SLS files into chunks, collecting every mistake it meets.
@@ -34,10 +37,26 @@ type compiler struct {
 // context's.
 func (r *Runner) Compile(ctx context.Context, sls []string) (*Plan, error) {
 	c := r.compiler(ctx)
+	if err := c.environment(r.env()); err != nil {
+		return nil, err
+	}
 	for _, name := range sls {
-		c.include(include{sls: name})
+		c.include(include{env: r.env(), sls: name})
 	}
 	return c.finish()
+}
+
+// environment makes sure that an environment is there, if the tree can tell.
+func (c *compiler) environment(name string) error {
+	known, err := c.environments(c.ctx)
+	if err != nil {
+		return err
+	}
+	if known != nil && !slices.Contains(known, name) {
+		err := &Error{Msg: fmt.Sprintf("there is no environment %q%s in the states tree", name, config.DidYouMean(name, known)), err: fs.ErrNotExist}
+		return &CompileError{Errors: []*Error{err}}
+	}
+	return nil
 }
 
 func (r *Runner) compiler(ctx context.Context) *compiler {
@@ -83,10 +102,10 @@ func (c *compiler) failAt(at pos, format string, args ...any) { c.fail(at.errorf
 // include loads what an include names: one SLS, or every SLS that its glob matches.
 func (c *compiler) include(in include) {
 	if !isGlob(in.sls) {
-		c.load(in.sls, in.pos)
+		c.load(in.env, in.sls, in.pos)
 		return
 	}
-	names, err := c.slsNames(c.ctx)
+	names, err := c.slsNames(files.InEnvironment(c.ctx, in.env))
 	if err != nil {
 		c.failAt(in.pos, "list the tree: %v", err)
 		return
@@ -95,7 +114,7 @@ func (c *compiler) include(in include) {
 	for _, name := range names {
 		if matchGlob(in.sls, name) {
 			found = true
-			c.load(name, in.pos)
+			c.load(in.env, name, in.pos)
 		}
 	}
 	if !found {
@@ -104,12 +123,14 @@ func (c *compiler) include(in include) {
 	}
 }
 
-func (c *compiler) load(sls string, from pos) {
-	if sls = strings.ReplaceAll(sls, "/", "."); c.loaded[sls] || c.ctx.Err() != nil {
+func (c *compiler) load(env, sls string, from pos) {
+	sls = strings.ReplaceAll(sls, "/", ".")
+	key := files.InTree(env, sls)
+	if c.loaded[key] || c.ctx.Err() != nil {
 		return
 	}
-	c.loaded[sls] = true
-	file, problem := c.read(c.ctx, sls, from)
+	c.loaded[key] = true
+	file, problem := c.read(c.ctx, env, sls, from)
 	if problem != nil {
 		if _, known := c.files[problem.File]; !known {
 			c.files[problem.File] = len(c.files)
@@ -118,7 +139,7 @@ func (c *compiler) load(sls string, from pos) {
 		c.fail(problem)
 		return
 	}
-	c.files[file.path] = len(c.files)
+	c.files[file.place()] = len(c.files)
 	doc, problems := file.content()
 	file.root = nil
 	c.errors = append(c.errors, problems...)
@@ -131,6 +152,13 @@ func (c *compiler) load(sls string, from pos) {
 			continue
 		}
 		in.sls = name
+		if in.env == "" {
+			in.env = file.env
+		} else if err := c.environment(in.env); err != nil {
+			c.lost = true
+			c.failAt(in.pos, "include %q: %v", in.sls, err)
+			continue
+		}
 		c.include(in)
 	}
 	c.docs = append(c.docs, doc)
@@ -165,8 +193,9 @@ func (c *compiler) collect() {
 			c.byID[b.id] = b
 			c.blocks = append(c.blocks, b)
 			for _, d := range b.decls {
-				d.order = c.decls
-				c.decls++
+				if d.order = c.decls; d.arg("order") == nil {
+					c.decls++
+				}
 			}
 		}
 	}

@@ -134,7 +134,7 @@ func compileText(t *testing.T, r *states.Runner, sls []string) string {
 		return quoted.ReplaceAllString(err.Error(), "") + "\n"
 	}
 	var b strings.Builder
-	for _, item := range plan.Low() {
+	for _, item := range plan.Resolved() {
 		low := item.(map[string]any)
 		fmt.Fprintf(&b, "%s %s: %s", low["sls"], low["function"], low["id"])
 		if low["name"] != low["id"] {

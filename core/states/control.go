@@ -55,8 +55,14 @@ func (c *chunk) setControl(arg *argument, owned bool) (taken bool, problem strin
 	switch arg.key {
 	case "order":
 		return true, c.setOrder(arg.value)
-	case "reload_modules", "reload_grains", "reload_pillar", "saltenv":
-		// Nothing is loaded that could be reloaded, and there is one tree.
+	case "reload_modules", "reload_grains", "reload_pillar": // nothing is loaded that could be reloaded
+		return true, ""
+	case "saltenv":
+		name, ok := text(arg.value)
+		if !ok && arg.value != nil {
+			return true, "takes the name of an environment, not " + describe(arg.value)
+		}
+		c.saltenv, _ = name.(string)
 		return true, ""
 	case "creates", "check_cmd", "timeout":
 		if owned {

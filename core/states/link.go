@@ -170,6 +170,8 @@ func (c *compiler) link() {
 				}
 				for _, other := range group {
 					other.addRequisite(form.kind, self)
+					r := other.requisite(form.kind)
+					r.given = append(r.given, ch)
 				}
 			}
 		}

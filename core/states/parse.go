@@ -65,6 +65,7 @@ func (b *block) decl(module string) *decl {
 
 // include is one line of include:.
 type include struct {
+	env string // empty for that of the file
 	sls string
 	pos pos
 }
@@ -140,15 +141,16 @@ func (p *parser) includes(doc *content, node *yaml.Node) {
 	}
 	for _, item := range node.Content {
 		item = document.Resolve(item)
-		// `- base: name` names the environment; there is one tree.
-		if item.Kind == yaml.MappingNode && len(item.Content) == 2 {
+		env := ""
+		if item.Kind == yaml.MappingNode && len(item.Content) == 2 { // - dev: name
+			env = document.Resolve(item.Content[0]).Value
 			item = document.Resolve(item.Content[1])
 		}
 		if item.Kind != yaml.ScalarNode || item.Value == "" {
 			p.fail(item.Line, "include takes a list of SLS names, not %s", document.Describe(item))
 			continue
 		}
-		doc.includes = append(doc.includes, include{item.Value, pos{p.file, item.Line}})
+		doc.includes = append(doc.includes, include{env, item.Value, pos{p.file, item.Line}})
 	}
 }
 

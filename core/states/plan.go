@@ -2,6 +2,7 @@ package states
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/ptorbus/zester/core/config"
@@ -19,49 +20,103 @@ type Plan struct {
 // Len is the number of states.
 func (p *Plan) Len() int { return len(p.chunks) }
 
-// High returns the plan as it is written, ids in definition order: a list of {id, sls, file, line, states}, states being
-// a mapping of module.function to its arguments.
-func (p *Plan) High() []any {
-	list := make([]any, 0, len(p.blocks))
+// High returns the plan as it is written, in the form of Salt's high data: ids in definition order, each a mapping of its
+// modules to a list of arguments with the function's name and the order, and of __sls__ and __env__. What extend: changes
+// is in its place already.
+func (p *Plan) High() *document.Map {
+	high := document.NewMap(len(p.blocks))
 	for _, b := range p.blocks {
-		functions := map[string]any{}
+		block := document.NewMap(len(b.decls) + 2)
 		for _, d := range b.decls {
-			args := make([]any, len(d.args))
-			for i, arg := range d.args {
-				args[i] = map[string]any{arg.key: arg.value}
+			list := make([]any, 0, len(d.args)+2)
+			for _, arg := range d.args {
+				list = append(list, pair(arg.key, arg.value))
 			}
-			functions[d.module+"."+d.function] = args
+			list = append(list, d.function)
+			if d.arg("order") == nil {
+				list = append(list, pair("order", int64(firstOrder+d.order)))
+			}
+			block.Set(d.module, list)
 		}
-		list = append(list, map[string]any{
-			"id": b.id, "sls": b.pos.file.sls, "file": b.pos.file.path, "line": int64(b.pos.sourceLine()), "states": functions,
-		})
+		block.Set("__sls__", b.pos.file.sls)
+		block.Set("__env__", b.pos.file.env)
+		high.Set(b.id, block)
+	}
+	return high
+}
+
+func pair(key string, value any) *document.Map {
+	m := document.NewMap(1)
+	m.Set(key, document.Ordered(value))
+	return m
+}
+
+// Low returns the states in the order in which they run one after the other, in the form of Salt's low data: mappings of
+// state (the module), fun, name, __id__, __sls__, __env__, order and the arguments as they are written. The requisites of
+// a state are its own and those that others give it with _in forms.
+func (p *Plan) Low() []any {
+	list := make([]any, 0, len(p.order))
+	for _, c := range p.order {
+		low := document.NewMap(len(c.raw) + 7)
+		for _, own := range []struct{ key, value string }{
+			{"state", c.module}, {"name", c.name}, {"__sls__", c.pos.file.sls}, {"__env__", c.pos.file.env}, {"__id__", c.id},
+		} {
+			low.Set(own.key, own.value)
+		}
+		low.Set("order", c.order())
+		for _, arg := range c.raw {
+			if arg.key != "order" {
+				low.Set(arg.key, document.Ordered(arg.value))
+			}
+		}
+		for i := range c.reqs {
+			r := &c.reqs[i]
+			written, _ := low.Get(r.kind.String())
+			entries, _ := written.([]any)
+			entries = slices.Clip(entries)
+			for _, from := range r.given {
+				entries = append(entries, pair(from.module, from.id))
+			}
+			if len(r.given) > 0 {
+				low.Set(r.kind.String(), entries)
+			}
+		}
+		low.Set("fun", c.function)
+		list = append(list, low)
 	}
 	return list
 }
 
-// Low returns the states in the order in which they run one after the other: a list of {id, sls, function, name, args,
-// requisites}, requisites being a mapping of the kind to the labels of the states it means.
-func (p *Plan) Low() []any {
-	list := make([]any, 0, len(p.order))
-	for _, c := range p.order {
-		args := map[string]any{}
-		for key, value := range c.args {
-			args[key] = document.Plain(value)
+// order is the state's place as Salt counts it: whole, or with a fraction for one of several names.
+func (c *chunk) order() any {
+	if order := c.arg("order"); order != nil && order.value != nil {
+		if n, ok := order.value.(int64); ok && c.nth == 0 {
+			return n
 		}
-		requisites := map[string]any{}
-		for i := range c.reqs {
-			var labels []any
-			c.reqs[i].each(func(t *chunk) bool {
-				labels = append(labels, t.label())
-				return true
-			})
-			requisites[c.reqs[i].kind.String()] = labels
-		}
-		list = append(list, map[string]any{
-			"id": c.id, "sls": c.pos.file.sls, "function": c.fn.Name, "name": c.name, "args": args, "requisites": requisites,
-		})
+		return c.priority
 	}
-	return list
+	if c.nth > 0 {
+		return math.Floor(c.priority) + float64(c.nth)/1e4
+	}
+	return int64(c.priority)
+}
+
+// SLS lists the SLS files that states come from, in the order in which they are read.
+func (p *Plan) SLS() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, b := range p.blocks {
+		if name := b.pos.file.sls; !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Has reports whether an id is in the plan.
+func (p *Plan) Has(id string) bool {
+	return slices.ContainsFunc(p.blocks, func(b *block) bool { return b.id == id })
 }
 
 // absent is the place of a state that is not in the plan.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ptorbus/zester/core/files"
 )
 
 // run is one walk over a plan.
@@ -244,6 +246,7 @@ func (r *run) listener(ctx context.Context, c *chunk, watched map[string]any) re
 	if ctx.Err() != nil {
 		return blocked("not run: the run was cancelled")
 	}
+	ctx = files.InEnvironment(ctx, c.environment())
 	if c.control != nil {
 		if res, skip := r.conditions(ctx, c); skip {
 			return res

@@ -1,9 +1,12 @@
 package states
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/ptorbus/zester/core/files"
 )
 
 // Loader reads a file of the tree by its slash-separated path. A file that is not there is fs.ErrNotExist.
@@ -15,6 +18,12 @@ type Loader interface {
 // with the nearest name.
 type Lister interface {
 	Names(ctx context.Context) ([]string, error)
+}
+
+// Environmental is what a Loader may also be: it lists the environments, base first. The context that a Loader is called
+// with says which one is meant (files.InEnvironment); any other Loader has base alone.
+type Environmental interface {
+	Environments(ctx context.Context) ([]string, error)
 }
 
 // Renderer renders a template; name is for its errors.
@@ -42,8 +51,11 @@ type Options struct {
 	Match func(target string) (bool, error)
 	// Test asks what a run would change.
 	Test bool
-	// Env is the environment of the top file that is used; empty is base.
+	// Env is the environment whose files are compiled, and the only one whose top file counts. Empty is base, and for the
+	// highstate all.
 	Env string
+	// Top is the path of the top file; empty is top.zy or top.sls.
+	Top string
 	// Exclude leaves out SLS files, by name or glob, and ExcludeIDs ids, as exclude: in a file does.
 	Exclude, ExcludeIDs []string
 	// Parallel is how many independent states run side by side; 0 and 1 run one at a time, except states
@@ -68,9 +80,14 @@ type Options struct {
 type Runner struct{ opts Options }
 
 // New returns a Runner.
-func New(opts Options) *Runner {
-	if opts.Env == "" {
-		opts.Env = "base"
+func New(opts Options) *Runner { return &Runner{opts: opts} }
+
+func (r *Runner) env() string { return cmp.Or(r.opts.Env, files.Base) }
+
+// environments lists what the tree has, or nothing if it cannot tell.
+func (r *Runner) environments(ctx context.Context) ([]string, error) {
+	if tree, ok := r.opts.Tree.(Environmental); ok {
+		return tree.Environments(ctx)
 	}
-	return &Runner{opts: opts}
+	return nil, nil
 }

@@ -1,6 +1,7 @@
 package states
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,12 +15,14 @@ import (
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/document"
+	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/render"
 )
 
 // slsFile is one SLS file as it was read.
 type slsFile struct {
-	sls, path        string
+	env              string // the environment that it is of
+	sls, path        string // path in the environment
 	source, rendered string
 	root             *yaml.Node // a mapping, or nil for an empty file
 	vars             map[string]any
@@ -37,7 +40,7 @@ type pos struct {
 func (p pos) errorf(format string, args ...any) *Error {
 	err := &Error{Msg: fmt.Sprintf(format, args...)}
 	if p.file != nil {
-		err.File = p.file.path
+		err.File = p.file.place()
 		err.Line = p.sourceLine()
 	}
 	return err
@@ -50,7 +53,10 @@ func (p pos) sourceLine() int {
 	return p.file.sourceLine(p.line)
 }
 
-func (p pos) String() string { return fmt.Sprintf("%s:%d", p.file.path, p.sourceLine()) }
+func (p pos) String() string { return fmt.Sprintf("%s:%d", p.file.place(), p.sourceLine()) }
+
+// place is the file's path in the whole tree.
+func (f *slsFile) place() string { return files.InTree(cmp.Or(f.env, files.Base), f.path) }
 
 // candidates are the paths that an SLS name can have, .zy before .sls.
 func candidates(sls string) []string {
@@ -73,7 +79,7 @@ func slsName(file string) string {
 	return strings.ReplaceAll(base, "/", ".")
 }
 
-// find reads the file of an SLS name.
+// find reads the file of an SLS name, in the context's environment.
 func (r *Runner) find(ctx context.Context, sls string) (string, []byte, error) {
 	for _, file := range candidates(sls) {
 		data, err := r.opts.Tree.Load(ctx, file)
@@ -87,18 +93,18 @@ func (r *Runner) find(ctx context.Context, sls string) (string, []byte, error) {
 	return "", nil, fs.ErrNotExist
 }
 
-// slsNames lists every SLS of the tree, or nothing if the tree cannot be listed.
+// slsNames lists every SLS of the context's environment, or nothing if the tree cannot be listed.
 func (r *Runner) slsNames(ctx context.Context) ([]string, error) {
 	lister, ok := r.opts.Tree.(Lister)
 	if !ok {
 		return nil, nil
 	}
-	files, err := lister.Names(ctx)
+	paths, err := lister.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, file := range files {
+	for _, file := range paths {
 		if name := slsName(file); name != "" {
 			names = append(names, name)
 		}
@@ -106,12 +112,17 @@ func (r *Runner) slsNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// read loads, renders and parses an SLS file. The error is an *Error.
-func (r *Runner) read(ctx context.Context, sls string, from pos) (*slsFile, *Error) {
+// read loads, renders and parses an SLS file of an environment. The error is an *Error.
+func (r *Runner) read(ctx context.Context, env, sls string, from pos) (*slsFile, *Error) {
+	ctx = files.InEnvironment(ctx, env)
 	file, source, err := r.find(ctx, sls)
 	if errors.Is(err, fs.ErrNotExist) {
 		names, _ := r.slsNames(ctx)
-		missing := from.errorf("there is no SLS %q%s: looked for %s", sls, config.DidYouMean(sls, names), strings.Join(candidates(sls), ", "))
+		in := ""
+		if env != files.Base {
+			in = fmt.Sprintf(" in environment %q", env)
+		}
+		missing := from.errorf("there is no SLS %q%s%s: looked for %s", sls, in, config.DidYouMean(sls, names), strings.Join(candidates(sls), ", "))
 		missing.err = fs.ErrNotExist
 		return nil, missing
 	}
@@ -120,7 +131,7 @@ func (r *Runner) read(ctx context.Context, sls string, from pos) (*slsFile, *Err
 		wrapped.err = err
 		return nil, wrapped
 	}
-	f := &slsFile{sls: sls, path: file, source: string(source)}
+	f := &slsFile{env: env, sls: sls, path: file, source: string(source)}
 	f.vars = r.fileVars(f)
 	if problem := r.renderFile(ctx, f, source); problem != nil {
 		return nil, problem
@@ -149,7 +160,7 @@ func (r *Runner) fileVars(f *slsFile) map[string]any {
 		"sls": f.sls, "tplfile": f.path, "tplpath": f.path, "tpldir": dir, "tpldot": strings.ReplaceAll(dir, "/", "."),
 		"slspath": slspath, "slsdotpath": strings.ReplaceAll(slspath, "/", "."),
 		"slscolonpath": strings.ReplaceAll(slspath, "/", ":"), "sls_path": strings.ReplaceAll(slspath, "/", "_"),
-		"env": r.opts.Env, "saltenv": r.opts.Env,
+		"env": f.env, "saltenv": f.env,
 	})
 	return vars
 }
@@ -165,11 +176,11 @@ func (r *Runner) renderFile(ctx context.Context, f *slsFile, source []byte) *Err
 	}
 	rendered, err := r.opts.Render.Render(ctx, f.path, source, f.vars)
 	if err != nil {
-		problem := &Error{File: f.path, Msg: err.Error(), err: err}
+		problem := &Error{File: f.place(), Msg: err.Error(), err: err}
 		var template *render.Error
 		if errors.As(err, &template) {
 			// It names file and line itself, of an imported file perhaps.
-			problem.File, problem.Line = template.Name, template.Line
+			problem.File, problem.Line = files.InTree(f.env, template.Name), template.Line
 			problem.Msg = strings.TrimPrefix(problem.Msg, fmt.Sprintf("%s:%d: ", template.Name, template.Line))
 		}
 		return problem

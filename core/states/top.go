@@ -11,52 +11,116 @@ import (
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/document"
+	"github.com/ptorbus/zester/core/files"
 )
 
 // topFiles are the names of the top file, the first that exists is used.
-var topFiles = []string{"top.zy", "top.sls"}
+func (r *Runner) topFiles() []string {
+	if r.opts.Top != "" {
+		return []string{r.opts.Top}
+	}
+	return []string{"top.zy", "top.sls"}
+}
 
 // matchers translates the match: of a Salt top file into the target grammar.
 var matchers = map[string]string{
-	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@",
+	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@", "pillar_pcre": "J@",
 	"nodegroup": "N@", "ipcidr": "S@",
 }
 
-// Highstate compiles the SLS files that the top file assigns to this host, in the order of the file.
+// Assignment is the SLS files of one environment that a host gets.
+type Assignment struct {
+	Env string
+	SLS []string
+}
+
+// Highstate compiles the SLS files that the top files assign to this host, in their order.
 func (r *Runner) Highstate(ctx context.Context) (*Plan, error) {
-	names, err := r.Top(ctx)
+	assigned, err := r.Top(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.Compile(ctx, names)
+	c := r.compiler(ctx)
+	for _, a := range assigned {
+		for _, name := range a.SLS {
+			c.include(include{env: a.Env, sls: name})
+		}
+	}
+	return c.finish()
 }
 
-// Top returns the SLS names that the top file assigns to this host. That none does is an error.
-func (r *Runner) Top(ctx context.Context) ([]string, error) {
-	file, problem := r.readTop(ctx)
-	if problem != nil {
-		return nil, &CompileError{Errors: []*Error{problem}}
-	}
-	t := &topReader{parser: parser{file: file}, Runner: r}
-	if file.root != nil {
-		t.environments(file.root)
+// Top returns the SLS files that the top files assign to this host. With Options.Env that is what the top file of this
+// environment says of it. Without, the top file of base counts, and may speak of every environment; of one that it does
+// not mention, the environment's own top file counts as far as it speaks of itself (Salt's top_file_merging_strategy:
+// merge). That nothing is assigned is an error.
+func (r *Runner) Top(ctx context.Context) ([]Assignment, error) {
+	t, err := r.readTops(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if len(t.errors) > 0 {
 		return nil, &CompileError{Errors: t.errors}
 	}
-	if len(t.names) == 0 {
-		return nil, &CompileError{Errors: []*Error{pos{file: file}.errorf("no target matches this host: nothing to do")}}
+	var out []Assignment
+	for _, a := range t.assigned {
+		if len(a.SLS) > 0 {
+			out = append(out, a.Assignment)
+		}
 	}
-	return t.names, nil
+	if len(out) == 0 {
+		return nil, &CompileError{Errors: []*Error{pos{file: t.file}.errorf("no target matches this host: nothing to do")}}
+	}
+	return out, nil
 }
 
-func (r *Runner) readTop(ctx context.Context) (*slsFile, *Error) {
-	for _, path := range topFiles {
+// readTops reads the top files that count.
+func (r *Runner) readTops(ctx context.Context) (*topReader, error) {
+	envs := []string{r.opts.Env}
+	if r.opts.Env == "" {
+		var err error
+		if envs, err = r.environments(ctx); err != nil {
+			return nil, err
+		}
+		if envs == nil {
+			envs = []string{files.Base}
+		}
+	} else if err := r.compiler(ctx).environment(r.opts.Env); err != nil {
+		return nil, err
+	}
+	t := &topReader{Runner: r}
+	for _, env := range envs {
+		file, problem := r.readTop(ctx, env)
+		if problem != nil {
+			return nil, &CompileError{Errors: []*Error{problem}}
+		}
+		if file == nil {
+			continue
+		}
+		t.file, t.env = file, env
+		if file.root != nil {
+			t.environments(file.root)
+		}
+		for _, a := range t.assigned {
+			a.closed = true
+		}
+	}
+	if t.file == nil {
+		return nil, &CompileError{Errors: []*Error{{
+			Msg: "there is no top file in the states tree: write " + strings.Join(r.topFiles(), " or ") + ", or name the SLS to apply", err: fs.ErrNotExist,
+		}}}
+	}
+	return t, nil
+}
+
+// readTop reads the top file of an environment, nil if it has none.
+func (r *Runner) readTop(ctx context.Context, env string) (*slsFile, *Error) {
+	ctx = files.InEnvironment(ctx, env)
+	for _, path := range r.topFiles() {
 		source, err := r.opts.Tree.Load(ctx, path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		f := &slsFile{sls: "top", path: path, source: string(source)}
+		f := &slsFile{env: env, sls: "top", path: path, source: string(source)}
 		if err != nil {
 			problem := pos{file: f}.errorf("%v", err)
 			problem.err = err
@@ -68,28 +132,58 @@ func (r *Runner) readTop(ctx context.Context) (*slsFile, *Error) {
 		}
 		return f, f.parse()
 	}
-	return nil, &Error{Msg: "there is no top file in the states tree: write " + strings.Join(topFiles, " or ") + ", or name the SLS to apply", err: fs.ErrNotExist}
+	return nil, nil
 }
 
+// topReader reads one top file after the other.
 type topReader struct {
 	parser
 	*Runner
-	names []string
-	named []include // for whatever host
+	env      string // of the file
+	assigned []*assigned
+	named    []include // for whatever host
+}
+
+// assigned is an Assignment; closed, once the top file that began it is read to its end.
+type assigned struct {
+	Assignment
+	closed bool
+}
+
+// open returns what is assigned of an environment, for the file that is read to add to it; nil if that is for another
+// file to say.
+func (t *topReader) open(env string) *assigned {
+	if t.opts.Env != "" && env != t.opts.Env || t.env != files.Base && env != t.env {
+		return nil
+	}
+	for _, a := range t.assigned {
+		if a.Env == env {
+			if a.closed {
+				return nil
+			}
+			return a
+		}
+	}
+	a := &assigned{Assignment: Assignment{Env: env}}
+	t.assigned = append(t.assigned, a)
+	return a
 }
 
 // environments reads `base: {target: [sls]}`, and targets without an environment above them.
 func (t *topReader) environments(root *yaml.Node) {
 	err := t.Pairs(root, func(key string, _, value *yaml.Node) error {
 		if value = document.Resolve(value); value.Kind != yaml.MappingNode {
-			t.target(key, value)
+			if into := t.open(t.env); into != nil {
+				t.target(into, key, value)
+			}
 			return nil
 		}
-		if key != t.opts.Env {
+		into := t.open(key)
+		if into == nil {
 			return nil
 		}
 		return t.Pairs(value, func(key string, _, value *yaml.Node) error {
-			t.target(key, document.Resolve(value))
+			t.target(into, key, document.Resolve(value))
 			return nil
 		})
 	})
@@ -99,18 +193,22 @@ func (t *topReader) environments(root *yaml.Node) {
 }
 
 // target reads the list under a target and keeps its SLS names if the target matches.
-func (t *topReader) target(target string, node *yaml.Node) {
-	if node.Kind != yaml.SequenceNode {
+func (t *topReader) target(into *assigned, target string, node *yaml.Node) {
+	items := node.Content
+	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!str" && node.Value != "":
+		items = []*yaml.Node{node}
+	case node.Kind != yaml.SequenceNode:
 		t.fail(node.Line, "target %q takes a list of SLS names, not %s", target, document.Describe(node))
 		return
 	}
 	var names []string
 	expression := target
-	for _, item := range node.Content {
+	for _, item := range items {
 		item = document.Resolve(item)
 		if item.Kind == yaml.ScalarNode && item.Value != "" {
 			names = append(names, item.Value)
-			t.named = append(t.named, include{item.Value, pos{t.file, item.Line}})
+			t.named = append(t.named, include{into.Env, item.Value, pos{t.file, item.Line}})
 			continue
 		}
 		m, err := t.Plain(item)
@@ -135,8 +233,8 @@ func (t *topReader) target(target string, node *yaml.Node) {
 		return
 	}
 	for _, name := range names {
-		if matched && !slices.Contains(t.names, name) {
-			t.names = append(t.names, name)
+		if matched && !slices.Contains(into.SLS, name) {
+			into.SLS = append(into.SLS, name)
 		}
 	}
 }
@@ -154,8 +252,8 @@ func (t *topReader) match(expression string) (bool, error) {
 // Single compiles one state that is written in no file: the function, its name and its arguments.
 func (r *Runner) Single(ctx context.Context, function, name string, args map[string]any) (*Plan, error) {
 	module, fun, _ := strings.Cut(function, ".")
-	file := &slsFile{path: "state.single"}
-	file.vars = r.fileVars(&slsFile{path: "."})
+	file := &slsFile{env: r.env(), path: "state.single"}
+	file.vars = r.fileVars(&slsFile{env: r.env(), path: "."})
 	at := pos{file: file}
 	d := &decl{module: module, function: fun, pos: at}
 	for _, key := range sortedKeys(args) {

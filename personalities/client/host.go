@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/ptorbus/zester/core/facts"
 	"github.com/ptorbus/zester/core/files"
@@ -19,11 +20,12 @@ import (
 
 // host is a host without a bus: this one, or one that is only assumed.
 type host struct {
-	Tree         string `default:"/srv/zester/states" help:"States tree."`
-	Settings     string `placeholder:"FILE" help:"Settings: YAML or JSON."`
-	SettingsTree string `placeholder:"DIR" help:"Settings tree, compiled for this host as a master would; needs account.seed in the auth directory where values are encrypted."`
-	FactsDir     string `default:"/etc/zester/facts" help:"Custom facts."`
-	ID           string `name:"id" placeholder:"ID" help:"Peel id; default the host's name."`
+	Tree         []string `default:"/srv/zester/states" sep:"none" placeholder:"[NAME=]DIR" help:"States tree. Environments stand in it as @NAME, or have directories of their own: NAME=DIR."`
+	Saltenv      string   `name:"saltenv" placeholder:"NAME" help:"Environment of state runs that name none; default all for the highstate, and base."`
+	Settings     string   `placeholder:"FILE" help:"Settings: YAML or JSON."`
+	SettingsTree []string `sep:"none" placeholder:"[NAME=]DIR" help:"Settings tree, with environments as --tree has them, compiled for this host as a master would; needs account.seed in the auth directory where values are encrypted."`
+	FactsDir     string   `default:"/etc/zester/facts" help:"Custom facts."`
+	ID           string   `name:"id" placeholder:"ID" help:"Peel id; default the host's name."`
 }
 
 // env is what functions on the host may use. given, if not nil, are its facts in place of this
@@ -51,7 +53,11 @@ func (h *host) env(s *session, given map[string]any) (*modules.Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree := files.Dir(h.Tree)
+	dir, environments, err := trees(h.Tree)
+	if err != nil {
+		return nil, fmt.Errorf("--tree %w", err)
+	}
+	tree := files.Dirs(dir, environments)
 	return &modules.Env{
 		PeelID:       h.ID,
 		Facts:        func() map[string]any { return own },
@@ -63,27 +69,59 @@ func (h *host) env(s *session, given map[string]any) (*modules.Env, error) {
 			return err == nil && t.Match(target.Peel{ID: h.ID, Facts: own, Settings: pillar.Plain()}), err
 		},
 		Tree: tree, Open: files.Opener(tree), Engine: render.New(render.Options{Loader: tree}),
-		Version: s.version, Local: true,
+		Saltenv: h.Saltenv, Version: s.version, Local: true,
 	}, nil
 }
 
 // settings come from a file or, as a master makes them, from a tree.
 func (h *host) settings(s *session, own map[string]any) (*settings.Map, error) {
 	switch {
-	case h.SettingsTree == "":
+	case len(h.SettingsTree) == 0:
 		return readSettings(h.Settings)
 	case h.Settings != "":
 		return nil, errors.New("--settings and --settings-tree exclude each other")
 	}
-	if info, err := os.Stat(h.SettingsTree); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("--settings-tree %s is no directory", h.SettingsTree)
+	dir, environments, err := trees(h.SettingsTree)
+	if err != nil {
+		return nil, fmt.Errorf("--settings-tree %w", err)
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("--settings-tree %s is no directory", dir)
 	}
 	account, err := accountOf(s.settings.AuthDir)
 	if err != nil {
 		return nil, err
 	}
-	compiler := settings.NewCompiler(settings.CompilerOptions{Dir: h.SettingsTree, Account: account})
+	compiler := settings.NewCompiler(settings.CompilerOptions{Dir: dir, Environments: environments, Account: account})
 	return compiler.Compile(s.ctx, settings.Peel{ID: h.ID, Facts: own})
+}
+
+// trees takes apart DIR, or base=DIR, and NAME=DIR.
+func trees(words []string) (base string, environments map[string]string, err error) {
+	for _, word := range words {
+		name, dir, ok := strings.Cut(word, "=")
+		if !ok || strings.Contains(name, "/") {
+			name, dir = files.Base, word
+		}
+		if err := files.CheckEnvironment(name); err != nil {
+			return "", nil, err
+		}
+		if name != files.Base {
+			if environments == nil {
+				environments = map[string]string{}
+			}
+			environments[name] = dir
+			continue
+		}
+		if base != "" {
+			return "", nil, fmt.Errorf("names two directories for base, %s and %s", base, dir)
+		}
+		base = dir
+	}
+	if base == "" {
+		return "", nil, errors.New("names no directory for base")
+	}
+	return base, environments, nil
 }
 
 // accountOf is the cluster's account if its seed is at hand; without it encrypted values are errors.

@@ -18,12 +18,15 @@ type statesCommands struct {
 
 // compiler compiles the tree for a host that need not be this one; nothing is run.
 func (h *host) compiler(s *session, factsFile string) (*states.Runner, error) {
-	if info, err := os.Stat(h.Tree); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("%s is no directory with a states tree", h.Tree)
+	dir, _, err := trees(h.Tree)
+	if err != nil {
+		return nil, fmt.Errorf("--tree %w", err)
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("%s is no directory with a states tree", dir)
 	}
 	var given map[string]any
 	if factsFile != "" {
-		var err error
 		if given, err = readMap(factsFile); err != nil {
 			return nil, err
 		}
@@ -43,7 +46,7 @@ type statesLint struct {
 
 func (c *statesLint) Run(s *session) error {
 	if c.Dir != "" {
-		c.Tree = c.Dir
+		c.Tree = []string{c.Dir}
 	}
 	r, err := c.compiler(s, c.Facts)
 	if err != nil {

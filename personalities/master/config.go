@@ -9,6 +9,7 @@ import (
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/jobs"
 )
 
@@ -34,6 +35,11 @@ type Config struct {
 	StateDir    string `default:"/var/lib/zester" help:"State directory; a master keeps nothing in it."`
 	LogLevel    string `default:"info" help:"debug, info, warn or error."`
 	LogFormat   string `default:"json" help:"json or text."`
+
+	// Environments are the directories of environments that do not stand in the state tree or the settings tree as @NAME,
+	// by name; in the file only.
+	Environments         map[string]string `kong:"-" yaml:"environments"`
+	SettingsEnvironments map[string]string `kong:"-" yaml:"settings_environments"`
 
 	// Groups are named targets for N@name; in the file only.
 	Groups map[string]string `kong:"-" yaml:"groups"`
@@ -87,6 +93,16 @@ func treeDir(asked, name string) string {
 func (c *Config) Validate() error {
 	if err := bus.CheckURL(c.NATSURL); err != nil {
 		return config.Invalid("nats_url", "%w", err)
+	}
+	for key, environments := range map[string]map[string]string{"environments": c.Environments, "settings_environments": c.SettingsEnvironments} {
+		for name := range environments {
+			if err := files.CheckEnvironment(name); err != nil {
+				return config.Invalid(key, "%w", err)
+			}
+			if name == files.Base {
+				return config.Invalid(key, "%q is the tree itself: name its directory with states_dir or settings_dir", name)
+			}
+		}
 	}
 	if c.Replicas < 1 || c.Replicas > 5 {
 		return config.Invalid("replicas", "%d copies: NATS keeps 1 to 5, and no more than it has servers", c.Replicas)

@@ -15,7 +15,7 @@ func (m *master) newSettings() (*settings.Service, error) {
 	}
 	return settings.NewService(settings.ServiceOptions{
 		Conn: m.conn, Account: m.account, Fleet: m.index, Curve: m.directory.Curve, Log: m.log, Metrics: m.metrics,
-		Compiler: settings.NewCompiler(settings.CompilerOptions{Dir: dir, Account: m.account, Groups: m.Groups}),
+		Compiler: settings.NewCompiler(settings.CompilerOptions{Dir: dir, Environments: m.SettingsEnvironments, Account: m.account, Groups: m.Groups}),
 		Compiled: func(id string, data *settings.Map) {
 			if err := m.index.PutSettings(id, data.Plain()); err != nil {
 				m.log.Warn("a peel's settings cannot be used for targets", "peel", id, "error", err)

@@ -157,7 +157,8 @@ func (m *master) keepTree(duty func(string, func(context.Context) error)) {
 		m.log.Warn("there is no states tree to publish: create the directory, or name another with --states-dir", "directory", dir)
 	}
 	p := files.NewPublisher(files.PublisherOptions{
-		Conn: m.conn, Account: m.account, Master: m.name, Trees: map[string]string{"states": dir}, Force: m.ForcePublish,
+		Conn: m.conn, Account: m.account, Master: m.name, Trees: map[string]string{"states": dir},
+		Environments: map[string]map[string]string{"states": m.Environments}, Force: m.ForcePublish,
 		Log: m.log, Metrics: m.metrics,
 	})
 	duty("tree lease", func(ctx context.Context) error {

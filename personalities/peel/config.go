@@ -20,6 +20,8 @@ type Config struct {
 	FactsDir      string        `default:"/etc/zester/facts" help:"Custom facts: YAML and JSON files, and programs that print them."`
 	FactsInterval time.Duration `default:"5m" help:"How often facts are collected again."`
 
+	Saltenv string `name:"saltenv" placeholder:"NAME" help:"Environment of state runs that name none; default all for the highstate, and base."`
+
 	MetricsAddr string `default:"127.0.0.1:9090" help:"Where /healthz, /readyz and /metrics are served; empty for nowhere."`
 	StateDir    string `default:"/var/lib/zester" help:"State directory: journal, outbox, caches."`
 	LogLevel    string `default:"info" help:"debug, info, warn or error."`

@@ -52,6 +52,7 @@ func (p *peel) env() *modules.Env {
 		Tree:         p.tree,
 		Open:         files.Opener(p.tree),
 		Engine:       p.engine,
+		Saltenv:      p.Saltenv,
 		StateDir:     p.StateDir,
 		Confine:      p.Confine,
 		Version:      p.Version,

@@ -13,10 +13,12 @@ A case is a txtar archive. Its sections are the files of a states tree, and
     settings.yaml  the pillar of the host
     salt           what Salt did (written by --update)
     zester         what zester does where that is not the same on purpose: its first line says why, after "# "
+Files below @NAME are those of environment NAME, and conf.yaml is configuration: saltenv: dev.
 Templates find an empty directory to work in as grains['root']. The host is web-01 with the roles web and db.
 
 A result is a line for each state in the order of execution: function, id, name if it is another, result, and whether
-there were changes. Of a tree that is refused it is the word "refused". At the end stand the files of the root.
+there were changes. Of a tree that is refused it is the word "refused". What state.show_* and state.*_exists return is
+shown as JSON with sorted keys. At the end stand the files of the root.
 make test does not run this script; it runs zester against the salt and zester sections (TestSalt).
 """
 import argparse
@@ -68,13 +70,37 @@ def line(run, function, id_, name, result, changes, ran):
     return text
 
 
+def environments(tree):
+    return {"base": [str(tree)]} | {path.name[1:]: [str(path)] for path in sorted(tree.glob("@*"))}
+
+
+def configured(top):
+    path = top / "conf.yaml"
+    return dict(line.split(": ") for line in path.read_text().splitlines()) if path.exists() else {}
+
+
+def shown(value):
+    """What a function that shows something returned, without what only Salt tells."""
+    if isinstance(value, dict):
+        value = {k: v for k, v in value.items() if k not in ("__extend__", "__sls_included_from__")}
+    if isinstance(value, list):
+        value = [{k: v for k, v in low.items() if k != "__sls_included_from__"} if isinstance(low, dict) else low for low in value]
+    if isinstance(value, dict):
+        value = {k: {x: y for x, y in v.items() if x != "__sls_included_from__"} if isinstance(v, dict) else v for k, v in value.items()}
+    return [json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))]
+
+
+def shows(function):
+    return function.startswith("state.show_") or function.endswith("_exists")
+
+
 def salt_lines(salt, top, root, words):
     conf = top / "conf"
     conf.mkdir(exist_ok=True)
     (conf / "minion").write_text(json.dumps({
         "root_dir": str(top / "salt"), "id": "web-01", "file_client": "local", "log_level": "quiet",
-        "file_roots": {"base": [str(top / "tree")]}, "pillar_roots": {"base": [str(top / "pillar")]},
-        "grains": dict(GRAINS, root=str(root)), "enable_fqdns_grains": False}))
+        "file_roots": environments(top / "tree"), "pillar_roots": environments(top / "pillar"),
+        "grains": dict(GRAINS, root=str(root)), "enable_fqdns_grains": False, **configured(top)}))
     run = subprocess.run([salt, "--local", "-c", str(conf), "--retcode-passthrough", "--out", "json", *words],
                          capture_output=True, text=True)
     if os.environ.get("VERBOSE"):
@@ -83,6 +109,8 @@ def salt_lines(salt, top, root, words):
         value = json.loads(run.stdout)["local"]
     except (ValueError, KeyError):
         return ["refused"], run.stdout + run.stderr
+    if shows(words[0]) and not (isinstance(value, list) and any(isinstance(v, str) and " " in v for v in value)):
+        return shown(value), json.dumps(value, indent=1)
     if not isinstance(value, dict) or any(not isinstance(v, dict) for v in value.values()):
         return ["refused"], json.dumps(value)
     out = []
@@ -100,15 +128,20 @@ def zester_lines(zester, top, root, words):
     facts.mkdir(exist_ok=True)
     (facts / "grains.json").write_text(json.dumps(dict(GRAINS, root=str(root))))
     argv = [zester, "local", "--tree", str(top / "tree"), "--facts-dir", str(facts), "--id", "web-01", "--format", "json"]
+    for key, setting in configured(top).items():
+        argv += [f"--{key}", setting]
     if (top / "settings.yaml").exists():
         argv += ["--settings", str(top / "settings.yaml")]
     run = subprocess.run([*argv, *words], capture_output=True, text=True)
     if os.environ.get("VERBOSE"):
         print(run.stdout, run.stderr)
     try:
-        value = json.loads(run.stdout)["value"]
+        answer = json.loads(run.stdout)
+        value = answer["value"]
     except (ValueError, KeyError):
         return ["refused"], run.stdout + run.stderr
+    if shows(words[0]) and answer["success"]:
+        return shown(value), json.dumps(value, indent=1)
     if not isinstance(value, dict):
         return ["refused"], run.stdout
     out = []
@@ -143,6 +176,9 @@ def one(path, side, binary):
         root.mkdir()
         for name, text in files.items():
             if name in ("runs", "salt", "zester"):
+                continue
+            if name == "conf.yaml":
+                (top / "conf.yaml").write_text(text)
                 continue
             if name == "settings.yaml":
                 (top / "pillar").mkdir()
