@@ -32,6 +32,8 @@ func NewRegistry() *Registry {
 	registerBasket(r)
 	registerMatch(r)
 	registerFileQueries(r)
+	registerFileChanges(r)
+	registerHost(r)
 	registerSys(r)
 	registerState(r)
 	registerLint(r)
@@ -44,6 +46,9 @@ func States(env *Env) *states.Registry {
 	r.Register(testStates()...)
 	r.Register(cmdStates(env)...)
 	r.Register(newFileStates(env)...)
+	r.Register(accountStates(env)...)
+	r.Register(pkgStates(env)...)
+	r.Register(serviceStates(env)...)
 	return r
 }
 

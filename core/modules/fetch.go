@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ptorbus/zester/core/states"
 )
 
 // answerLimit is how long a server may take to begin its answer.
@@ -169,4 +171,30 @@ func sumOf(source io.Reader, newHash func() hash.Hash) ([]byte, error) {
 	h := newHash()
 	_, err := io.Copy(h, source)
 	return h.Sum(nil), err
+}
+
+// localCopy brings a source to a path of the host, under a name after pattern; the caller calls clean when it is done.
+func (s *fileStates) localCopy(ctx context.Context, source, pattern string, args Args) (name string, clean func(), err error) {
+	c, err := s.sourceContent(ctx, &states.Call{Name: source, Args: Args{
+		"source": []any{source}, "source_hash": args["source_hash"], "source_hash_name": args["source_hash_name"], "skip_verify": args["skip_verify"],
+		"verify_ssl": args["verify_ssl"],
+	}})
+	if err != nil {
+		return "", nil, err
+	}
+	file, err := os.CreateTemp("", "zester-"+pattern)
+	if err != nil {
+		return "", nil, err
+	}
+	clean = func() { _ = os.Remove(file.Name()) }
+	if err := fill(file, c); err != nil {
+		clean()
+		return "", nil, err
+	}
+	// Programs that give up their rights, as apt's do, must be able to read it.
+	if err := os.Chmod(file.Name(), 0o644); err != nil {
+		clean()
+		return "", nil, err
+	}
+	return file.Name(), clean, nil
 }

@@ -21,13 +21,7 @@ const maxLinks = 40
 
 // locate checks a path and looks at what is there. "Not found" is the only error that means absent.
 func (env *Env) locate(path string, follow bool) (place, error) {
-	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return place{}, err
-		}
-		path = filepath.Join(home, rest)
-	}
+	path = expandHome(path)
 	if !filepath.IsAbs(path) {
 		return place{}, fmt.Errorf("%q is not an absolute path", path)
 	}
