@@ -272,6 +272,7 @@ func (d *dispatching) batch(ctx context.Context, w *bus.Work, job *liveJob) (nex
 		if err := d.command(ctx, w, r, ids); err != nil {
 			return 0, err
 		}
+		d.meters.resent.Add(len(s.unheard))
 	}
 	switch {
 	case len(s.running)+len(ids) > 0 || r.Paused == "" && p.Released < len(r.Targets):

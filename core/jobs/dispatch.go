@@ -46,7 +46,6 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 	if r.CancelledBy != "" {
 		return firstLook, nil // which says it to the peels
 	}
-	start := time.Now()
 	if len(targets) > 0 {
 		d.mu.Lock()
 		job.sent = time.Now()
@@ -56,7 +55,9 @@ func (d *dispatching) dispatch(ctx context.Context, w bus.Work, job *liveJob) (n
 	if err != nil {
 		return 0, err
 	}
-	d.meters.dispatch.UpdateDuration(start)
+	if w.Attempt == 1 {
+		d.meters.dispatch.Update(d.clock.age(w.Stored).Seconds())
+	}
 	return r.pause(1, d.clock.now()), nil
 }
 
@@ -177,7 +178,7 @@ func (d *dispatching) close(ctx context.Context, job *liveJob, returned int) err
 		return err
 	}
 	d.forget(r.JID)
-	d.meters.closed(returned == r.Addressed).Inc()
+	d.meters.closed(r.Stage()).Inc()
 	d.meters.returns.Add(returned)
 	return d.withdraw(ctx, &r)
 }

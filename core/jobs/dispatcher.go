@@ -208,7 +208,9 @@ func (d *dispatching) absent(id string) time.Duration {
 // handle takes a job one step on: from the queue to its targets, or to another look at who has
 // returned. Then the queue has it again, until it is closed.
 func (d *dispatching) handle(ctx context.Context, w bus.Work) {
-	defer d.hold(w)()
+	done := false
+	over := d.hold(w)
+	defer func() { over(done) }()
 	next, err := d.safely(ctx, w)
 	switch {
 	case ctx.Err() != nil:
@@ -222,6 +224,7 @@ func (d *dispatching) handle(ctx context.Context, w bus.Work) {
 		err = w.Later(next)
 	default:
 		err = w.Done()
+		done = true
 	}
 	if err != nil { // the queue delivers it again after AckWait
 		d.Log.Debug("a job could not be given back", "error", err)
@@ -307,10 +310,16 @@ func (d *dispatching) forgetAll() {
 	clear(d.live)
 }
 
-func (d *dispatching) open() int {
+// open counts the jobs that this master has at hand.
+func (d *dispatching) open(s Stage) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.live)
+	for _, job := range d.live {
+		if job.record.Stage() == s {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *dispatching) ack(m bus.Msg) {

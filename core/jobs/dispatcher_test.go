@@ -118,7 +118,7 @@ func TestSilentPeels(t *testing.T) {
 		return true
 	})
 	until(t, func() bool {
-		return strings.Contains(metricsOf(set), fmt.Sprintf(`zester_jobs_closed_total{complete="false"} %d`, tried))
+		return strings.Contains(metricsOf(set), fmt.Sprintf(`zester_jobs_closed_total{state="incomplete"} %d`, tried))
 	})
 	if got := metricsOf(set); strings.Contains(got, "zester_commands_resent_total 0\n") {
 		t.Error(got)

@@ -64,11 +64,13 @@ type dispatcherMeters struct {
 	acks      *metrics.Histogram
 }
 
-func newDispatcherMeters(set *metrics.Set, open func() int) dispatcherMeters {
+func newDispatcherMeters(set *metrics.Set, open func(Stage) int) dispatcherMeters {
 	if set == nil {
 		set = metrics.NewSet()
 	}
-	set.GetOrCreateGauge("zester_jobs_open", func() float64 { return float64(open()) })
+	for _, s := range []Stage{StageRunning, StagePaused, StageAborted, StageCancelled} {
+		set.GetOrCreateGauge(fmt.Sprintf("zester_jobs_open{state=%q}", string(s)), func() float64 { return float64(open(s)) })
+	}
 	return dispatcherMeters{
 		set:       set,
 		takeovers: set.GetOrCreateCounter("zester_jobs_taken_over_total"),
@@ -91,6 +93,6 @@ func (m dispatcherMeters) orders(o Order) *metrics.Counter {
 	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_job_orders_total{order=%q}", string(o)))
 }
 
-func (m dispatcherMeters) closed(complete bool) *metrics.Counter {
-	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_jobs_closed_total{complete=%q}", fmt.Sprint(complete)))
+func (m dispatcherMeters) closed(s Stage) *metrics.Counter {
+	return m.set.GetOrCreateCounter(fmt.Sprintf("zester_jobs_closed_total{state=%q}", string(s)))
 }

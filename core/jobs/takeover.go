@@ -19,12 +19,13 @@ const (
 	holdTimeout = time.Second
 )
 
-// hold is what a master says of work: that it has taken it, or given it back.
+// hold is what a master says of work: that it has taken it, or given it back, or that it is Done.
 type hold struct {
 	Master string `msgpack:"master"`
 	Claim  string `msgpack:"claim"`
 	JID    string `msgpack:"jid"`
 	Over   bool   `msgpack:"over"`
+	Done   bool   `msgpack:"done"`
 }
 
 // holders is what a master knows of the others' work.
@@ -53,20 +54,20 @@ func newHolders(name string) holders {
 }
 
 // hold tells the other masters of work in hand, until the returned function is called.
-func (d *dispatching) hold(w bus.Work) (over func()) {
+func (d *dispatching) hold(w bus.Work) (over func(done bool)) {
 	jid, seq := requestID(w.Data), w.Sequence()
 	d.holders.mu.Lock()
 	d.inHand[seq]++
 	delete(d.submitted, jid)
 	d.holders.mu.Unlock()
-	d.tellHold(hold{d.name, w.Claim(), jid, false})
-	return func() {
+	d.tellHold(hold{Master: d.name, Claim: w.Claim(), JID: jid})
+	return func(done bool) {
 		d.holders.mu.Lock()
 		if d.inHand[seq]--; d.inHand[seq] == 0 {
 			delete(d.inHand, seq)
 		}
 		d.holders.mu.Unlock()
-		d.tellHold(hold{d.name, w.Claim(), jid, true})
+		d.tellHold(hold{d.name, w.Claim(), jid, true, done})
 	}
 }
 
@@ -110,6 +111,9 @@ func (d *dispatching) noteHold(m bus.Msg) {
 	var h hold
 	if bus.Unmarshal(m.Data, &h) != nil || h.Master == d.name || h.Claim == "" {
 		return
+	}
+	if h.Done {
+		d.forget(h.JID)
 	}
 	d.holders.mu.Lock()
 	defer d.holders.mu.Unlock()

@@ -197,7 +197,7 @@ func (s *swarm) timed(ctx context.Context, exchange func(context.Context) error)
 func (s *swarm) ask(ctx context.Context) (ping, stored result, err error) {
 	n := len(s.ids)
 	sent := s.metrics.GetOrCreateCounter("zester_peel_returns_sent_total")
-	closed := s.metrics.GetOrCreateCounter(`zester_jobs_closed_total{complete="true"}`)
+	closed := s.metrics.GetOrCreateCounter(`zester_jobs_closed_total{state="done"}`)
 	sentBefore, closedBefore := sent.Get(), closed.Get()
 	m, err := s.meter(ctx)
 	if err != nil {
