@@ -4,7 +4,8 @@
 // Everything a function may use is in Env, an explicit struct; nothing is reached through globals. A Registry is safe
 // for concurrent use, and so is every function: those that change the host say so (Function.Mutates), and their caller
 // keeps them from running side by side. Commands run in a process group of their own, which cancellation and timeouts
-// kill whole. State functions write files atomically, never follow a read error other than "not found" with a write,
+// kill whole; what they printed till then is returned. Under a Keeper those of cmd functions outlive the peel, which they
+// may restart. State functions write files atomically, never follow a read error other than "not found" with a write,
 // and stay below Env.Confine where that is set.
 //
 // The package does not talk to the bus: the basket, the trees and the settings come through Env.

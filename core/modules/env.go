@@ -46,6 +46,10 @@ type Env struct {
 	Confine string
 	// Environ is the environment of commands; nil is that of the process.
 	Environ []string
+	// Keep, if set, runs what functions of cmd are called for so that it outlives the peel. It is for one call.
+	Keep *Keeping
+	// Output, if set, is shown what commands print as it comes. It is called concurrently, and must not keep the text.
+	Output func(stderr bool, text []byte)
 	// Version is what test.version answers.
 	Version string
 	// Local is true without a bus, under zester local.

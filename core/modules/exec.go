@@ -5,12 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
+	"io"
 	"os/exec"
-	"os/user"
-	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,14 +25,19 @@ const (
 type command struct {
 	line string
 	// direct splits line into words and runs it without a shell.
-	direct                   bool
-	shell, cwd, runas, umask string
-	env                      map[string]any
-	clean                    bool // start from an empty environment
-	path                     string
-	stdin                    string
-	timeout                  time.Duration
-	merge                    bool // stderr into stdout
+	direct                          bool
+	shell, cwd, runas, group, umask string
+	env                             map[string]any
+	clean                           bool // start from an empty environment
+	locale                          bool // with the messages of the C locale
+	path                            string
+	stdin                           string
+	timeout                         time.Duration
+	merge                           bool // stderr into stdout
+	shown                           bool // what it prints goes to Env.Output too
+	raw                             bool // white space at the end of the output stays
+	// kept, if set, has the command outlive the peel where Env.Keep can do that; what is needed then to judge its end.
+	kept *verdict
 }
 
 // output of a command that was started.
@@ -46,22 +47,76 @@ type output struct {
 	timedOut       bool
 }
 
+// endedError is the error of a command that was ended from outside.
+type endedError struct {
+	line  string
+	cause error
+}
+
+func (e *endedError) Error() string { return fmt.Sprintf("command %q was ended: %v", e.line, e.cause) }
+
+func (e *endedError) Unwrap() error { return e.cause }
+
 // exec runs a command in a process group of its own and waits for it. The error says that it could not be started or
-// that ctx ended it; a command that ran into its timeout is an output with timedOut and code 124.
+// that ctx ended it; then the output is what it has printed so far, with the pid. A command that ran into its timeout is
+// an output with timedOut and code 124.
 func (env *Env) exec(ctx context.Context, c command) (output, error) {
+	p, err := env.prepare(c)
+	if err != nil {
+		return output{}, err
+	}
+	if c.kept != nil && env.Keep != nil {
+		if out, err, ok := env.Keep.run(ctx, env, c, p); ok {
+			return out, err
+		}
+	}
 	run, cancel := ctx, context.CancelFunc(func() {})
 	if c.timeout > 0 {
 		run, cancel = context.WithTimeout(ctx, c.timeout)
 	}
 	defer cancel()
-	cmd, err := env.prepare(run, c)
-	if err != nil {
-		return output{}, err
-	}
 	var stdout, stderr capped
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if c.merge {
-		cmd.Stderr = &stdout
+	show := env.Output
+	if !c.shown {
+		show = nil
+	}
+	out, err := p.run(run, tee(&stdout, show, false), tee(&stderr, show, true), nil)
+	out.stdout, out.stderr = stdout.text(c.raw), stderr.text(c.raw)
+	switch {
+	case out.pid == 0:
+		return out, err
+	case ctx.Err() != nil:
+		return out, &endedError{c.line, context.Cause(ctx)}
+	case run.Err() != nil:
+		out.timedOut, out.code = true, 124
+		return out, nil
+	}
+	return out, err
+}
+
+// process is a command ready to be started: plain data, which a supervisor can be given.
+type process struct {
+	Line       string              `json:"line"` // as errors name it
+	Args       []string            `json:"args"`
+	Dir        string              `json:"dir"`
+	Env        []string            `json:"env"`
+	Stdin      string              `json:"stdin"`
+	Merge      bool                `json:"merge"`
+	Credential *syscall.Credential `json:"credential"`
+}
+
+// run runs the process in a group of its own until it or ctx ends, which ends the group. The error is that it could not
+// be started, with pid 0, or that its output could not be read.
+func (p *process) run(ctx context.Context, stdout, stderr io.Writer, started func(pid int)) (out output, err error) {
+	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
+	cmd.Dir, cmd.Env = p.Dir, p.Env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.Credential}
+	cmd.WaitDelay = strayDelay
+	if p.Stdin != "" {
+		cmd.Stdin = strings.NewReader(p.Stdin)
+	}
+	if cmd.Stdout, cmd.Stderr = stdout, stderr; p.Merge {
+		cmd.Stderr = stdout
 	}
 	var force *time.Timer
 	cmd.Cancel = func() error {
@@ -70,201 +125,62 @@ func (env *Env) exec(ctx context.Context, c command) (output, error) {
 		return syscall.Kill(group, syscall.SIGTERM)
 	}
 	if err := cmd.Start(); err != nil {
-		return output{}, fmt.Errorf("command %q: %w", c.line, err)
+		return output{}, fmt.Errorf("command %q: %w", p.Line, err)
 	}
-	out := output{pid: cmd.Process.Pid}
+	out.pid = cmd.Process.Pid
+	if started != nil {
+		started(out.pid)
+	}
 	err = cmd.Wait()
 	if force != nil && force.Stop() {
 		// The leader is gone before its time; whatever is left of its group goes too.
 		_ = syscall.Kill(-out.pid, syscall.SIGKILL)
 	}
-	out.stdout, out.stderr = stdout.text(), stderr.text()
 	out.code = cmd.ProcessState.ExitCode()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		out.code = 128 + int(status.Signal())
 	}
-	if ctx.Err() != nil {
-		return out, fmt.Errorf("command %q: %w", c.line, context.Cause(ctx))
-	}
-	if run.Err() != nil {
-		out.timedOut, out.code = true, 124
-		return out, nil
-	}
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		return out, fmt.Errorf("command %q: %w", c.line, err)
+	if err != nil && ctx.Err() == nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		return out, fmt.Errorf("command %q: %w", p.Line, err)
 	}
 	return out, nil
 }
 
-func (env *Env) prepare(ctx context.Context, c command) (*exec.Cmd, error) {
-	argv, err := c.argv()
-	if err != nil {
-		return nil, err
+// tee hands on what is written to w, if there is somebody to show it to.
+func tee(w io.Writer, show func(stderr bool, text []byte), stderr bool) io.Writer {
+	if show == nil {
+		return w
 	}
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	if cmd.Dir = c.cwd; c.cwd != "" {
-		if _, err := os.Stat(c.cwd); err != nil {
-			return nil, fmt.Errorf("cwd: %w", err)
-		}
-	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = strayDelay
-	if c.stdin != "" {
-		cmd.Stdin = strings.NewReader(c.stdin)
-	}
-	if !c.clean {
-		if cmd.Env = slices.Clone(env.Environ); cmd.Env == nil {
-			cmd.Env = os.Environ()
-		}
-	} else {
-		cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	}
-	if c.path != "" {
-		cmd.Env = append(cmd.Env, "PATH="+c.path+":"+lookupEnv(cmd.Env, "PATH"))
-	}
-	if c.runas != "" {
-		if err := become(cmd, c.runas); err != nil {
-			return nil, err
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(c.env)) {
-		value := c.env[key]
-		if value == nil || value == false {
-			cmd.Env = slices.DeleteFunc(cmd.Env, func(e string) bool { return strings.HasPrefix(e, key+"=") })
-			continue
-		}
-		cmd.Env = append(cmd.Env, key+"="+fmt.Sprint(value))
-	}
-	return cmd, nil
+	return io.MultiWriter(w, showing(func(p []byte) { show(stderr, p) }))
 }
 
-// argv is the words to execute. A process cannot be given a umask from outside, so a shell sets it and is replaced.
-func (c command) argv() ([]string, error) {
-	var argv []string
-	if c.direct {
-		words, err := splitWords(c.line)
-		if err != nil {
-			return nil, fmt.Errorf("command %q: %w", c.line, err)
-		}
-		argv = words
-	} else {
-		shell := c.shell
-		if shell == "" {
-			shell = "/bin/sh"
-		}
-		argv = []string{shell, "-c", c.line}
-	}
-	if len(argv) == 0 || strings.TrimSpace(c.line) == "" {
-		return nil, errors.New("the command is empty")
-	}
-	if c.umask != "" {
-		if _, err := strconv.ParseUint(c.umask, 8, 12); err != nil {
-			return nil, fmt.Errorf("umask %q is not an octal number such as 027", c.umask)
-		}
-		argv = append([]string{"/bin/sh", "-c", `umask "$0" && exec "$@"`, c.umask}, argv...)
-	}
-	return argv, nil
-}
+type showing func([]byte)
 
-// become makes cmd run as another user. Being that user already needs no rights.
-func become(cmd *exec.Cmd, name string) error {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return fmt.Errorf("runas %q: %w", name, err)
-	}
-	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
-	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
-	cmd.Env = append(cmd.Env, "HOME="+u.HomeDir, "USER="+name, "LOGNAME="+name)
-	if int(uid) == os.Getuid() {
-		return nil
-	}
-	ids, err := u.GroupIds()
-	if err != nil {
-		return fmt.Errorf("runas %q: %w", name, err)
-	}
-	groups := make([]uint32, 0, len(ids))
-	for _, id := range ids {
-		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
-			groups = append(groups, uint32(n))
-		}
-	}
-	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: groups}
-	return nil
-}
-
-func lookupEnv(environ []string, key string) string {
-	value := ""
-	for _, e := range environ {
-		if v, ok := strings.CutPrefix(e, key+"="); ok {
-			value = v
-		}
-	}
-	return value
-}
-
-// splitWords splits a line as a shell would, without expanding anything.
-func splitWords(line string) ([]string, error) {
-	var words []string
-	var word strings.Builder
-	var quote rune
-	in, escaped := false, false
-	for _, r := range line {
-		switch {
-		case escaped:
-			if quote == '"' && r != '"' && r != '\\' {
-				word.WriteByte('\\')
-			}
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			in, escaped = true, true
-		case quote != 0:
-			if r == quote {
-				quote = 0
-			} else {
-				word.WriteRune(r)
-			}
-		case r == '\'' || r == '"':
-			in, quote = true, r
-		case r == ' ' || r == '\t' || r == '\n':
-			if in {
-				words = append(words, word.String())
-				word.Reset()
-			}
-			in = false
-		default:
-			in = true
-			word.WriteRune(r)
-		}
-	}
-	if quote != 0 || escaped {
-		return nil, errors.New("a quote is not closed")
-	}
-	if in {
-		words = append(words, word.String())
-	}
-	return words, nil
-}
+func (s showing) Write(p []byte) (int, error) { s(p); return len(p), nil }
 
 // capped keeps the first maxOutput bytes that are written to it.
 type capped struct {
 	buf     bytes.Buffer
-	dropped int
+	dropped int64
 }
 
 func (c *capped) Write(p []byte) (int, error) {
 	keep := min(len(p), maxOutput-c.buf.Len())
 	c.buf.Write(p[:keep])
-	c.dropped += len(p) - keep
+	c.dropped += int64(len(p) - keep)
 	return len(p), nil
 }
 
-// text is the output without trailing white space, as Salt returns it, and as valid UTF-8.
-func (c *capped) text() string {
-	text := strings.TrimRight(strings.ToValidUTF8(c.buf.String(), "�"), " \t\r\n\v\f")
-	if c.dropped > 0 {
-		text += fmt.Sprintf("\n[%d more bytes of output were dropped]", c.dropped)
+func (c *capped) text(raw bool) string { return outputText(c.buf.String(), c.dropped, raw) }
+
+// outputText is output without trailing white space, as Salt returns it, and as valid UTF-8.
+func outputText(text string, dropped int64, raw bool) string {
+	if text = strings.ToValidUTF8(text, "�"); !raw {
+		text = strings.TrimRight(text, " \t\r\n\v\f")
+	}
+	if dropped > 0 {
+		text += fmt.Sprintf("\n[%d more bytes of output were dropped]", dropped)
 	}
 	return text
 }

@@ -70,7 +70,7 @@ func TestCall(t *testing.T) {
 			map[string]any{"base": "default", "merge": map[string]any{"c": int64(3)}}, `{"a":1,"b":2,"c":3}`},
 		{"network.ip_addrs", nil, nil, `"10.0.0.7"`},
 		{"network.ip_addrs", nil, map[string]any{"interface": "lo"}, `"127.0.0.1"`},
-		{"sys.list_functions", []any{"cmd.r*"}, nil, `["cmd.retcode","cmd.run","cmd.run_all","cmd.run_stderr","cmd.run_stdout"]`},
+		{"sys.list_functions", []any{"cmd.r*"}, nil, `["cmd.retcode","cmd.run","cmd.run_all","cmd.run_bg","cmd.run_stderr","cmd.run_stdout"]`},
 		{"sys.list_state_functions", []any{"file.m*"}, nil, `["file.managed","file.missing"]`},
 		{"sys.list_state_modules", []any{"c*"}, nil, `["cmd"]`},
 		{"sys.doc", []any{"test.ping"}, nil, `{"test.ping":"Return true: the peel is there."}`},

@@ -1,0 +1,190 @@
+package modules
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// What is in the directory of a kept command. The order in which its files come and go says how far it came, whoever
+// dies when:
+//
+//	spec    what to run. Whoever takes it away, to taken or refused, decides: the supervisor that it runs, the peel that
+//	        it never will.
+//	lock    the supervisor's pid, and the command's once it runs; locked as long as the supervisor lives
+//	stdout, stderr
+//	status  how it ended
+const (
+	keptSpec   = "spec"
+	keptTaken  = "taken"
+	keptRefuse = "refused"
+	keptLock   = "lock"
+	keptStatus = "status"
+	keptSeen   = "seen" // how much of the output was shown
+	keptLog    = "log"  // of the supervisor and of systemd-run
+)
+
+var keptStreams = [2]string{"stdout", "stderr"}
+
+// keptCommand is a command with all that is to be known of it in another life of the peel.
+type keptCommand struct {
+	Job      string        `json:"job"`
+	Operator string        `json:"operator"`
+	Function string        `json:"function"`
+	Process  *process      `json:"process"`
+	Verdict  *verdict      `json:"verdict"`
+	Timeout  time.Duration `json:"timeout"`
+	Deadline time.Time     `json:"deadline"` // of the job; zero for none
+	Shown    bool          `json:"shown"`
+}
+
+// keptOutcome is how a kept command ended.
+type keptOutcome struct {
+	Error    string   `json:"error,omitempty"` // it could not be started
+	PID      int      `json:"pid"`
+	Code     int      `json:"code"`
+	TimedOut bool     `json:"timed_out,omitempty"`
+	Ended    string   `json:"ended,omitempty"` // why the supervisor ended it: endedSignal or endedDeadline
+	Dropped  [2]int64 `json:"dropped"`
+}
+
+const (
+	endedSignal   = "signal"
+	endedDeadline = "deadline"
+	// deadlineGrace is what a supervisor leaves to the peel, which ends a command at the end of its job's time.
+	deadlineGrace = 3 * time.Second
+)
+
+var (
+	errJobTime     = errors.New("the job's time is up")
+	errCommandTime = errors.New("the command's time is up")
+)
+
+// Supervise runs the command that a peel has left in dir and leaves there how it ended, until ctx ends it. It is what
+// Keeper.Supervisor starts; it does not need the peel.
+func Supervise(ctx context.Context, dir string) error {
+	spec, lock, err := takeCommand(dir)
+	if err != nil || spec == nil {
+		return err
+	}
+	defer lock.Close()
+	outcome := spec.supervise(ctx, dir, lock)
+	data, err := json.Marshal(outcome)
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(dir, keptStatus), data)
+}
+
+// takeCommand reads the command and takes it, which only one process can. It is nil if another was first.
+func takeCommand(dir string) (*keptCommand, *os.File, error) {
+	spec, err := readKept(filepath.Join(dir, keptSpec))
+	if _, gone := os.Stat(dir); gone == nil && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	lock, err := os.CreateTemp(dir, ".lock-*")
+	if err != nil {
+		return nil, nil, err
+	}
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		_, err = fmt.Fprintf(lock, "%d\n", os.Getpid())
+	}
+	if err == nil {
+		err = os.Rename(lock.Name(), filepath.Join(dir, keptLock))
+	}
+	if err == nil {
+		err = os.Rename(filepath.Join(dir, keptSpec), filepath.Join(dir, keptTaken))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, errors.Join(lock.Close())
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, lock.Close())
+	}
+	return spec, lock, nil
+}
+
+func (spec *keptCommand) supervise(ctx context.Context, dir string, lock *os.File) keptOutcome {
+	if !spec.Deadline.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadlineCause(ctx, spec.Deadline.Add(deadlineGrace), errJobTime)
+		defer cancel()
+	}
+	run := ctx
+	if spec.Timeout > 0 {
+		var cancel context.CancelFunc
+		run, cancel = context.WithTimeoutCause(ctx, spec.Timeout, errCommandTime)
+		defer cancel()
+	}
+	var streams [2]cappedFile
+	for i, name := range keptStreams {
+		file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return keptOutcome{Error: err.Error()}
+		}
+		defer file.Close()
+		streams[i].file = file
+	}
+	out, err := spec.Process.run(run, &streams[0], &streams[1], func(pid int) { fmt.Fprintf(lock, "%d\n", pid) })
+	outcome := keptOutcome{PID: out.pid, Code: out.code, Dropped: [2]int64{streams[0].dropped, streams[1].dropped}}
+	switch {
+	case out.pid == 0 && err != nil:
+		outcome.Error = err.Error()
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), errJobTime):
+		outcome.Ended = endedDeadline
+	case ctx.Err() != nil:
+		outcome.Ended = endedSignal
+	case run.Err() != nil:
+		outcome.TimedOut, outcome.Code = true, 124
+	case err != nil:
+		outcome.Error = err.Error()
+	}
+	return outcome
+}
+
+// cappedFile keeps the first maxOutput bytes that are written to it. What the disk does not take is dropped: the command
+// is not to fail for it.
+type cappedFile struct {
+	file          *os.File
+	kept, dropped int64
+}
+
+func (c *cappedFile) Write(p []byte) (int, error) {
+	n, _ := c.file.Write(p[:min(int64(len(p)), maxOutput-c.kept)])
+	c.kept += int64(n)
+	c.dropped += int64(len(p) - n)
+	return len(p), nil
+}
+
+func readKept(path string) (*keptCommand, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var spec keptCommand
+	if err := json.Unmarshal(data, &spec); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if spec.Process == nil || len(spec.Process.Args) == 0 || spec.Verdict == nil {
+		return nil, fmt.Errorf("%s: there is no command in it", path)
+	}
+	return &spec, nil
+}
+
+// replaceFile writes a file that is there whole or not at all. It need not outlast a power cut: nor does the command.
+func replaceFile(path string, data []byte) error {
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
