@@ -13,6 +13,8 @@ const (
 	AllAcks    = "zester.job.*.ack.*"
 	AllReturns = "zester.job.*.return.*"
 	AllEvents  = "zester.event.*.>"
+	// AllOutputs carries what commands print while they run: nobody keeps it.
+	AllOutputs = "zester.job.*.out.*"
 	// AllParts carries the values of returns that are too large for one message. They are no
 	// job's subjects: whoever follows a job reads them from the stream, when they are all there.
 	AllParts = "zester.part.*.*.*"
@@ -74,6 +76,9 @@ func Ack(jid, peel string) string { return "zester.job." + jid + ".ack." + Token
 // Return is where a peel's result of a job goes; the first one stays.
 func Return(jid, peel string) string { return "zester.job." + jid + ".return." + Token(peel) }
 
+// Output is where a peel shows what a job's commands print while they run.
+func Output(jid, peel string) string { return "zester.job." + jid + ".out." + Token(peel) }
+
 // Returns matches all returns of a job.
 func Returns(jid string) string { return Return(jid, "*") }
 
@@ -89,10 +94,10 @@ func ParsePart(subject string) (jid, peel, n string, ok bool) {
 	return p[2], FromToken(p[3]), p[4], true
 }
 
-// ParseJobSubject takes apart an ack's or a return's subject. ok is false for any other.
+// ParseJobSubject takes apart the subject of an ack, a return or output: kind is its fourth word. ok is false for any other.
 func ParseJobSubject(subject string) (jid, kind, peel string, ok bool) {
 	p := strings.Split(subject, ".")
-	if len(p) != 5 || p[0] != "zester" || p[1] != "job" || (p[3] != "ack" && p[3] != "return") {
+	if len(p) != 5 || p[0] != "zester" || p[1] != "job" || (p[3] != "ack" && p[3] != "return" && p[3] != "out") {
 		return "", "", "", false
 	}
 	return p[2], p[3], FromToken(p[4]), true

@@ -21,6 +21,8 @@ type task struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	started time.Time // zero until it starts
+	// resumed waits for a function that an earlier process of the peel has started; nil for one to be started.
+	resumed func(ctx context.Context) (value any, retcode int, err error)
 	claimed atomic.Bool
 }
 
@@ -118,9 +120,13 @@ func (r *running) full() error {
 	return fmt.Errorf("%d jobs wait already; try again when they are done", r.Queue)
 }
 
-// mutating runs what changes the host, one at a time and in order. When it ends, what is still
+// mutating runs what changes the host, one at a time and in order, after what goes on already. When it ends, what is still
 // queued ends by itself, as interrupted before it started.
-func (r *running) mutating(ctx context.Context) {
+func (r *running) mutating(ctx context.Context, resumed []*task) {
+	for _, t := range resumed {
+		r.perform(t)
+		r.changing.Add(-1)
+	}
 	for {
 		select {
 		case t := <-r.mutate:

@@ -136,7 +136,7 @@ func (d *dispatching) command(ctx context.Context, w *bus.Work, r *Record, targe
 	}
 	return d.send(ctx, w, keys.Command{
 		JID: r.JID, Kind: keys.Run, Function: r.Function, Args: r.Args, Kwargs: r.Kwargs, Operator: r.Operator,
-		Issued: now, Expires: r.end(now), Until: r.Until, NoQueue: r.NoQueue,
+		Issued: now, Expires: r.end(now), Until: r.Until, NoQueue: r.NoQueue, Stream: r.Stream,
 	}, targets)
 }
 

@@ -2,7 +2,8 @@ package jobs
 
 import "time"
 
-// Event is something that happened to a job: Queued, Addressed, Refused, Acked or Return.
+// Event is something that happened to a job: Queued, Addressed, Refused, Acked, Output or Return,
+// and Cancelled or Held.
 type Event interface{ event() }
 
 // Queued says that no master has taken the request yet. It waits safely in the queue, until

@@ -53,3 +53,21 @@ func ForgetLate(dir string) error {
 	})
 	return os.WriteFile(path, kept, 0o600)
 }
+
+// NewShower collects what commands print and sends it in pieces.
+func NewShower(send func(number uint64, stderr bool, text string)) (write func(stderr bool, text []byte), end func()) {
+	s := newShower(func(p piece) { send(p.Number, p.Stderr, string(p.Text)) })
+	return s.write, s.close
+}
+
+// ReadPiece gives the text that a follower shows of the first message of a peel's output.
+func ReadPiece(data []byte) (text string, shown bool) {
+	j := newJob(context.Background(), nil, Request{})
+	j.output("web-01", data)
+	select {
+	case e := <-j.events:
+		return e.(Output).Text, true
+	default:
+		return "", false
+	}
+}

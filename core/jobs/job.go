@@ -44,6 +44,7 @@ type Job struct {
 	later     map[string]bool // of Offline, those who may return all the same
 	acked     map[string]bool
 	declined  map[string]*Decline
+	outputs   map[string]*following
 	summary   Summary
 }
 
@@ -52,7 +53,7 @@ func newJob(ctx context.Context, c *Client, r Request) *Job {
 	return &Job{
 		ID: r.JID, client: c, req: r, ctx: ctx, cancel: cancel,
 		events: make(chan Event, 256), msgs: make(chan bus.Msg, 1024), again: make(chan struct{}, 1),
-		waiting: map[string]bool{}, later: map[string]bool{}, acked: map[string]bool{}, declined: map[string]*Decline{},
+		waiting: map[string]bool{}, later: map[string]bool{}, acked: map[string]bool{}, declined: map[string]*Decline{}, outputs: map[string]*following{},
 		summary: Summary{JID: r.JID},
 	}
 }
@@ -77,6 +78,9 @@ func (j *Job) Wait(f func(Event)) *Summary {
 func (j *Job) listen() error {
 	c := j.client.Conn
 	sub, err := c.Subscribe(bus.JobAll(j.ID), func(m bus.Msg) {
+		if isOutput(m.Subject) && len(j.msgs) > cap(j.msgs)/2 {
+			return // it must not hold up what counts
+		}
 		select {
 		case j.msgs <- m:
 		case <-j.ctx.Done():
@@ -189,6 +193,12 @@ func (j *Job) message(m bus.Msg) {
 	}
 	_, kind, peel, ok := bus.ParseJobSubject(m.Subject)
 	if !ok {
+		return
+	}
+	if kind == "out" {
+		if j.waiting[peel] || j.later[peel] {
+			j.output(peel, m.Data)
+		}
 		return
 	}
 	if !j.addressed {

@@ -45,6 +45,8 @@ type Request struct {
 	ByDefault bool `msgpack:"by_default"`
 	// NoQueue has a busy peel refuse the job rather than let it wait for its turn.
 	NoQueue bool `msgpack:"no_queue"`
+	// Stream asks the peels to show what commands print while they run, for those who follow the job: as Output.
+	Stream bool `msgpack:"stream,omitempty"`
 	// Batch releases the job bit by bit. Timeout is then what each peel has from its release.
 	Batch Batch `msgpack:"batch"`
 }

@@ -76,7 +76,7 @@ func (d *dispatching) newRecord(ctx context.Context, w bus.Work, req Request, op
 	r := &Record{
 		JID: req.JID, Operator: operator, Target: req.Target, Function: req.Function, Args: req.Args, Kwargs: req.Kwargs,
 		Comment: req.Comment, Created: now, Timeout: req.Timeout, Deadline: now.Add(req.Timeout), State: StateOpen,
-		Wait: req.Wait, NoQueue: req.NoQueue, Batch: req.Batch,
+		Wait: req.Wait, NoQueue: req.NoQueue, Stream: req.Stream, Batch: req.Batch,
 	}
 	refuse := func(err error) (*Record, error) {
 		r.State, r.Error, r.Closed = StateRefused, err.Error(), now

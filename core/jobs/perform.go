@@ -31,14 +31,20 @@ func (r *running) perform(t *task) {
 		return
 	}
 	defer r.done(t)
-	if t.ctx.Err() != nil {
-		r.settle(t, r.neverStarted(t))
-		return
+	if t.resumed == nil {
+		if t.ctx.Err() != nil {
+			r.settle(t, r.neverStarted(t))
+			return
+		}
+		t.started = time.Now()
 	}
-	t.started = time.Now()
 	r.meters.running.Add(1)
 	o := r.execute(t)
 	r.meters.running.Add(-1)
+	if errors.Is(o.err, ErrLeft) { // the journal says that it has begun: the next Runner returns it
+		r.Log.Info("a job goes on while the peel is away", "job", t.cmd.JID, "function", t.cmd.Function)
+		return
+	}
 	r.settle(t, o)
 }
 
@@ -47,7 +53,7 @@ func (r *running) neverStarted(t *task) outcome {
 	switch cause := context.Cause(t.ctx); {
 	case errors.As(cause, &by):
 		return outcome{reason: ReasonCancelled, retcode: 1, err: fmt.Errorf("not started: %w", by)}
-	case errors.Is(cause, errStopping):
+	case errors.Is(cause, ErrStopping):
 		return outcome{reason: ReasonInterrupted, retcode: 1, err: errors.New("not started: the peel stopped while the job was waiting for its turn")}
 	}
 	return outcome{reason: ReasonTimeout, retcode: 1, err: errors.New("not started: the job's time was up before its turn came")}
@@ -61,8 +67,18 @@ func (r *running) execute(t *task) (o outcome) {
 			o = outcome{reason: ReasonPanic, retcode: 1, err: fmt.Errorf("%s: fault in the function: %v", t.cmd.Function, p)}
 		}
 	}()
-	o.value, o.retcode, o.err = r.Executor.Execute(t.ctx, t.cmd)
-	if o.err == nil || t.ctx.Err() == nil {
+	ctx, shown := r.showing(t)
+	defer shown() // before the return is sent
+	if t.resumed != nil {
+		o.value, o.retcode, o.err = t.resumed(ctx)
+	} else {
+		o.value, o.retcode, o.err = r.Executor.Execute(ctx, t.cmd)
+	}
+	if errors.Is(o.err, ErrInterrupted) {
+		o.reason = ReasonInterrupted
+		return o
+	}
+	if o.err == nil || errors.Is(o.err, ErrLeft) || t.ctx.Err() == nil {
 		return o
 	}
 	cause := context.Cause(t.ctx)
@@ -74,7 +90,7 @@ func (r *running) execute(t *task) (o outcome) {
 		o.reason = ReasonCancelled
 	case errors.Is(cause, errTimeUp):
 		o.reason, why = ReasonTimeout, "stopped when the job's time was up"
-	case errors.Is(cause, errStopping):
+	case errors.Is(cause, ErrStopping):
 		o.reason, why = ReasonInterrupted, "interrupted: the peel stopped"
 	}
 	if !told {
@@ -106,6 +122,7 @@ func (r *running) settle(t *task, o outcome) {
 	switch connected := r.Conn.Connected(); {
 	case t.mutates || len(data) > maxQuick || !connected:
 		r.journal.end(ret.JID, data, written)
+		r.settled(t)
 		r.outbox.send(ret.JID, data)
 	case quick && r.Confirm > 0:
 		r.journal.endUnasked(ret.JID, data)

@@ -50,6 +50,8 @@ type Record struct {
 	Wait    bool      `msgpack:"wait"`
 	Expires time.Time `msgpack:"expires"`
 	NoQueue bool      `msgpack:"no_queue"`
+	// Stream: what commands print is shown while they run.
+	Stream bool `msgpack:"stream,omitempty"`
 
 	// Batch releases Targets in their order. Paused and Stopped say why it does not go on, for a
 	// while or for good; Confirmed that an operator has let it go on after its canaries.

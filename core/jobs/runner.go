@@ -54,10 +54,7 @@ type Runner struct {
 	localClock func() time.Time // of a test; nil is this host's
 }
 
-var (
-	errStopping = errors.New("the peel is stopping")
-	errTimeUp   = errors.New("the job's time is up")
-)
+var errTimeUp = errors.New("the job's time is up")
 
 // running is a Runner at work.
 type running struct {
@@ -104,7 +101,7 @@ func (r Runner) Run(ctx context.Context) error {
 	}
 	run.outbox = newOutbox(run.Conn, run.ID, j, values, run.Log, run.meters)
 	run.outbox.confirm = run.Confirm
-	run.reportInterrupted(interrupted)
+	resumed := run.resume(interrupted)
 
 	var loops sync.WaitGroup
 	defer loops.Wait()
@@ -112,7 +109,7 @@ func (r Runner) Run(ctx context.Context) error {
 	defer stopSending()
 	loops.Go(func() { run.outbox.run(sending) })
 	loops.Go(func() { run.tidying(sending) })
-	go run.mutating(base) // not waited for: it may be in a function that does not stop
+	go run.mutating(base, resumed) // not waited for: it may be in a function that does not stop
 	sub, err := run.Conn.Subscribe(bus.Command(run.ID), run.take)
 	if err != nil {
 		stop(err)
@@ -126,7 +123,7 @@ func (r Runner) Run(ctx context.Context) error {
 	run.gate.Lock()
 	run.closed = true
 	run.gate.Unlock()
-	stop(errStopping)
+	stop(ErrStopping)
 	run.finish()
 	return nil
 }
@@ -161,18 +158,6 @@ func (r *running) prepare() error {
 	r.clock = newPeelClock(r.Conn, r.ID, r.Verifier, r.localClock)
 	r.declines = rate.NewLimiter(declineRate, declineRate)
 	return bus.CheckPeelID(r.ID)
-}
-
-// reportInterrupted returns the jobs that had begun when the peel died. They are never run
-// again: how far they came is unknown.
-func (r *running) reportInterrupted(list []begun) {
-	for _, b := range list {
-		r.Log.Warn("a job was interrupted when the peel stopped: it is returned as such and not run again", "job", b.jid, "function", b.function)
-		r.settle(&task{cmd: keys.Command{JID: b.jid, Function: b.function}, started: b.at}, outcome{
-			reason: ReasonInterrupted, retcode: 1,
-			err: errors.New("interrupted: the peel stopped while the job was running or waiting to; how far it came is unknown, and it is not run again"),
-		})
-	}
 }
 
 func (r *running) tidying(ctx context.Context) {

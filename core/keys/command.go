@@ -36,6 +36,8 @@ type Command struct {
 	Until time.Time `msgpack:"until"`
 	// NoQueue asks the peel to refuse the job rather than to let it wait for another.
 	NoQueue bool `msgpack:"no_queue"`
+	// Stream asks the peel to show what commands print while they run.
+	Stream bool `msgpack:"stream,omitempty"`
 }
 
 // Last is when the last command of the job will have expired.

@@ -28,6 +28,7 @@ func peelPermissions(id string) jwt.Permissions {
 		Pub: jwt.Permission{Allow: jwt.StringList{
 			bus.Ack("*", id),
 			bus.Return("*", id),
+			bus.Output("*", id),
 			bus.Part("*", id, "*"),
 			bus.Event(id, ">"),
 			bus.Ask(id, "*"),
@@ -105,6 +106,7 @@ func coreGrants() []grant {
 		{subject: bus.AllRepublished, kind: stream},
 		{subject: bus.AllAcks, kind: service},
 		{subject: bus.AllReturns, kind: service},
+		{subject: bus.AllOutputs, kind: service},
 		{subject: bus.AllParts, kind: service},
 		{subject: bus.AllEvents, kind: service},
 		{subject: bus.AllAsks, kind: service},
