@@ -44,6 +44,7 @@ func personalities() []personality {
 		{"playground", "", "Run a whole fleet on this host, to try things out.", playground.Run},
 		{"playground-init", "playground-init", "Write all that a playground of containers needs.", bootstrap.RunInit},
 		{"bench", "", "Measure what jobs cost beside what NATS alone costs.", bench.Run},
+		{peel.Supervise, "", "", peel.RunSupervisor}, // by peels, not by people: without a summary it is not listed
 		{"install", "", "Lay the symlinks of the other programs.", install},
 	}
 }
@@ -119,7 +120,9 @@ func programs() string {
 	var b strings.Builder
 	b.WriteString("Other programs in this binary (zester NAME --help):")
 	for _, p := range personalities() {
-		fmt.Fprintf(&b, "\n  %-16s %s", p.name, p.summary)
+		if p.summary != "" {
+			fmt.Fprintf(&b, "\n  %-16s %s", p.name, p.summary)
+		}
 	}
 	return b.String()
 }

@@ -30,6 +30,7 @@ type submitFlags struct {
 	Canary         int           `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
 	CanaryWait     time.Duration `help:"Go on by itself so long after the canaries' end."`
 	Direct         bool          `help:"Refused: no command without a master."`
+	Stream         bool          `help:"Show what commands print while they run, each line with its peel."`
 	Async          bool          `help:"Print the job id and do not wait."`
 	Verbose        bool          `short:"v" help:"Print the job id first."`
 }
@@ -83,6 +84,7 @@ func (f *submitFlags) into(r *jobs.Request, whenOffline string) {
 	}
 	r.Batch = jobs.Batch{Size: f.Batch, Wait: f.BatchWait, FailLimit: f.BatchFailLimit, Canary: f.Canary, CanaryWait: f.CanaryWait, Random: f.BatchOrder == "random"}
 	r.Wait, r.ByDefault, r.Expires = whenOffline == "wait", whenOffline == "", f.Expires
+	r.Stream = f.Stream
 }
 
 // stateRun says whether a function runs states, one run at a time.
@@ -119,13 +121,15 @@ func (s *session) submit(r jobs.Request, flags submitFlags) error {
 
 // watch prints what becomes of a job; late says why there is no return of a peel.
 func (s *session) watch(job *jobs.Job, late string) error {
-	progress := newProgress(s.stdio.Err, s.print)
+	progress, outputs := newProgress(s.stdio.Err, s.print), s.newOutputs()
 	sum := job.Wait(func(e jobs.Event) {
 		progress.clear()
+		outputs.event(e)
 		s.event(job, e)
 		progress.event(e)
 	})
 	progress.clear()
+	outputs.close()
 	return s.conclude(sum, late)
 }
 

@@ -3,12 +3,17 @@ package peel
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/ptorbus/zester/core/basket"
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/facts"
 	"github.com/ptorbus/zester/core/files"
+	"github.com/ptorbus/zester/core/jobs"
 	"github.com/ptorbus/zester/core/keys"
 	"github.com/ptorbus/zester/core/modules"
 	"github.com/ptorbus/zester/core/target"
@@ -26,17 +31,75 @@ func (e executor) Mutates(cmd keys.Command) bool {
 // revision throughout.
 func (e executor) Execute(ctx context.Context, cmd keys.Command) (any, int, error) {
 	ctx = modules.WithJob(ctx, cmd.JID)
+	env := e.env()
+	env.Output = jobs.OutputOf(ctx)
+	if e.keeper != nil && strings.HasPrefix(cmd.Function, "cmd.") {
+		env.Keep = e.keeper.For(cmd.JID, cmd.Function, cmd.Operator, cmd.Stream)
+	}
 	if strings.HasPrefix(cmd.Function, "state.") {
 		if pinned, err := e.tree.Pin(ctx); err == nil { // without a tree, the run itself says so
 			ctx = pinned
 		}
 	}
-	value, err := e.registry.Call(ctx, e.env(), cmd.Function, cmd.Args, cmd.Kwargs)
+	return result(e.registry.Call(ctx, env, cmd.Function, cmd.Args, cmd.Kwargs))
+}
+
+// result is what a call came to, in the words of jobs.
+func result(value any, err error) (any, int, error) {
 	var failure *modules.Failure
-	if errors.As(err, &failure) {
+	switch {
+	case errors.As(err, &failure):
 		return failure.Value, failure.Code, errors.New(failure.Msg)
+	case errors.Is(err, modules.ErrLeft):
+		return nil, 0, jobs.ErrLeft
+	case errors.Is(err, modules.ErrLost):
+		return value, 0, fmt.Errorf("%w: %w", jobs.ErrInterrupted, err)
 	}
 	return value, 0, err
+}
+
+// Resume implements jobs.Resumer.
+func (e executor) Resume(jid string) (jobs.Left, bool) {
+	if e.keeper == nil {
+		return jobs.Left{}, false
+	}
+	kept, ok := e.keeper.Resume(jid)
+	if !ok {
+		return jobs.Left{}, false
+	}
+	left := jobs.Left{
+		Operator: kept.Operator, Stream: kept.Shown, Deadline: kept.Deadline,
+		Wait: func(ctx context.Context) (any, int, error) { return result(kept.Wait(ctx, jobs.OutputOf(ctx))) },
+	}
+	if kept.Ended { // in time or not, nothing is to be ended any more
+		left.Deadline = time.Time{}
+	}
+	return left, true
+}
+
+// Settled implements jobs.Resumer.
+func (e executor) Settled(jid string) {
+	if e.keeper != nil {
+		e.keeper.Settled(jid)
+	}
+}
+
+// keep opens the keeper of commands that outlive the peel. A confined peel has none: nothing of it is to stay.
+func (p *peel) keep() error {
+	if p.Confine != "" {
+		return nil
+	}
+	dir, err := filepath.Abs(filepath.Join(p.StateDir, "commands"))
+	if err != nil {
+		return config.Invalid("state_dir", "%w", err)
+	}
+	p.keeper = &modules.Keeper{
+		Dir: dir, Log: p.Log,
+		// The file may have been replaced since; the process has what it was.
+		Supervisor: []string{fmt.Sprintf("/proc/%d/exe", os.Getpid()), Supervise},
+		Leaves:     func(cause error) bool { return errors.Is(cause, jobs.ErrStopping) },
+	}
+	return p.keeper.Open()
 }
 
 // env is what functions may use.

@@ -71,6 +71,7 @@ type peel struct {
 	reader   *basket.Reader
 	engine   *render.Engine
 	registry *modules.Registry
+	keeper   *modules.Keeper // nil: commands end with the peel
 }
 
 // Serve runs a peel until the context ends.
@@ -97,6 +98,9 @@ func Serve(ctx context.Context, c Config, o Options) error {
 	}
 	defer p.conn.Close()
 	if err := p.furnish(own); err != nil {
+		return err
+	}
+	if err := p.keep(); err != nil {
 		return err
 	}
 	defer p.tree.Close()
@@ -216,6 +220,9 @@ func (p *peel) work(ctx context.Context) error {
 	p.reportInterrupted()
 	runner := jobs.Runner{
 		Conn: p.conn, ID: p.ID, AccountPublic: p.account, StateDir: p.StateDir, Executor: executor{p}, Log: p.Log, Metrics: p.metrics,
+	}
+	if p.keeper != nil {
+		runner.Ready = p.keeper.Sweep
 	}
 	var parts sync.WaitGroup
 	defer parts.Wait()
