@@ -68,9 +68,7 @@ func Start(o Options) (*Server, error) {
 			return nil, fmt.Errorf("nats: %w", err)
 		}
 	}
-	// A server that finds no directory of an account tries one out, beside the account's first
-	// requests, and takes it away with whatever a stream has put there meanwhile.
-	if err := os.MkdirAll(filepath.Join(o.Dir, "jetstream", o.Hierarchy.CoreAccount(), "streams"), 0o750); err != nil {
+	if err := announce(o.Dir, o.Hierarchy.CoreAccount()); err != nil {
 		return nil, fmt.Errorf("nats: %w", err)
 	}
 	text, err := o.Hierarchy.ServerConfig(c)
@@ -86,6 +84,17 @@ func Start(o Options) (*Server, error) {
 		return nil, fmt.Errorf("nats: %w", err)
 	}
 	return s, nil
+}
+
+// announce has the server set up an account at its start, by a directory of the account that is not empty. Of an account that it
+// has stored nothing for it hears with the first requests; it then tries a directory out beside them, and takes it away with
+// whatever streams have put there meanwhile.
+func announce(dir, account string) error {
+	dir = filepath.Join(dir, "jetstream", account)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "account"), nil, 0o640)
 }
 
 // certificate makes the TLS files in the server's directory unless they are there.

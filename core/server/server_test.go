@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"errors"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -31,5 +34,30 @@ func TestBothSidesReachTheBuckets(t *testing.T) {
 	many, err := peel.GetMany(ctx, bus.BucketBasket, "*.ip")
 	if err != nil || len(many) != 1 || many[0].Key != "web-01=example.ip" {
 		t.Fatalf("peel reads many: %v, %v", many, err)
+	}
+}
+
+// What masters create as soon as the server takes connections is created at the first attempt.
+func TestFreshStore(t *testing.T) {
+	for range 10 {
+		var log buffer
+		s := server.StartTest(t, func(o *server.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		creds, err := s.Hierarchy.MasterCreds("master")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if err := s.Connect(t, creds, bus.Core).Setup(t.Context(), 1); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if strings.Contains(log.String(), "create failed") {
+			t.Fatal(log.String())
+		}
+		s.Stop()
 	}
 }
