@@ -119,6 +119,7 @@ func cancelDeferred(w *world, i int) (v verdict) {
 	})
 	j.client = w.start("--format=json", "job", "follow", j.jid())
 	v.add(w.judge(j, expected{victim: {failed}}))
+	v.took = j.begun.Add(j.took).Sub(submit.begun)
 	w.cancelled(&v, j, 0, victim)
 	w.repair()
 	return v

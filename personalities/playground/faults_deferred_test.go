@@ -42,6 +42,7 @@ func deferred(w *world, i int) (v verdict) {
 	})
 	j.client = w.start("--format=json", "job", "follow", j.jid())
 	v.add(w.judge(j, nil))
+	v.took = j.begun.Add(j.took).Sub(submit.begun)
 	w.repair()
 	return v
 }

@@ -20,7 +20,7 @@ import (
 // have exactly one return, or is it reported as missing where that is the truth? Was anything
 // doubled: did a command run twice on a peel? Is the client's exit code right?
 //
-// The times in the table are of the client, from its start to its end.
+// The times in the table are of the client, from its start to its end; that in its last line is of the whole.
 //
 // FAULT_RUNS is how often each case runs, 20 if unset; FAULT_CASE runs only the cases whose name
 // contains it.
@@ -33,7 +33,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	bin := build(t)
-	rows := &matrix{}
+	rows := &matrix{begun: time.Now()}
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range cases {
 			if !strings.Contains(c.name, only) {
@@ -139,7 +139,10 @@ func clockOverlay(t *testing.T, dir string) string {
 }
 
 // matrix is the table of all cases.
-type matrix struct{ tallies []*tally }
+type matrix struct {
+	begun   time.Time
+	tallies []*tally
+}
 
 type tally struct {
 	name                       string
@@ -172,6 +175,7 @@ func (s *tally) count(v verdict) {
 
 func (m *matrix) print(t *testing.T, n int) {
 	var b strings.Builder
+	var all tally
 	fmt.Fprintf(&b, "%-46s %5s %5s %8s %11s %8s %8s\n", "case", "runs", "lost", "doubled", "wrong exit", "median", "longest")
 	for _, s := range m.tallies {
 		slices.Sort(s.took)
@@ -180,9 +184,12 @@ func (m *matrix) print(t *testing.T, n int) {
 			median, longest = s.took[n/2], s.took[n-1]
 		}
 		fmt.Fprintf(&b, "%-46s %5d %5d %8d %11d %7.1fs %7.1fs\n", s.name, s.runs, s.lost, s.doubled, s.wrong, median.Seconds(), longest.Seconds())
+		all.runs, all.lost, all.doubled, all.wrong = all.runs+s.runs, all.lost+s.lost, all.doubled+s.doubled, all.wrong+s.wrong
 		if s.runs != n {
 			t.Errorf("%s: %d runs instead of %d", s.name, s.runs, n)
 		}
 	}
+	fmt.Fprintf(&b, "%-46s %5d %5d %8d %11d    in %s\n", fmt.Sprintf("%d cases", len(m.tallies)), all.runs, all.lost, all.doubled, all.wrong,
+		time.Since(m.begun).Round(time.Second))
 	fmt.Print("\n", b.String(), "\n")
 }
