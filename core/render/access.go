@@ -106,7 +106,7 @@ func (f *frame) getattr(obj any, name string) any {
 			if v, ok := o.via.get(full); ok {
 				return v
 			}
-			return &undefined{obj: missing, hint: repr(o.via.name) + " has nothing called " + repr(full), strict: o.strict, via: o.via, name: full}
+			return &undefined{obj: missing, hint: o.via.nothing(full), strict: o.strict, via: o.via, name: full}
 		}
 		o.fail()
 	case *lookupValue:
@@ -209,7 +209,7 @@ func (f *frame) getitem(obj, key any) any {
 				return v
 			}
 			if strings.Contains(s, ".") {
-				return f.r.undefinedHint(repr(o.name) + " has nothing called " + repr(s))
+				return f.r.undefinedHint(o.nothing(s))
 			}
 			return f.r.undefinedAttr(o, s)
 		}

@@ -246,6 +246,15 @@ func (l *lookupValue) get(name string) (any, bool) {
 	return v, true
 }
 
+// nothing is the error of a name the Lookup does not know.
+func (l *lookupValue) nothing(name string) string {
+	msg := repr(l.name) + " has nothing called " + repr(name)
+	if k, ok := l.lookup.(Keyed); ok {
+		msg += suggestFrom(name, slices.Values(k.Keys()))
+	}
+	return msg
+}
+
 // dict is the whole mapping, where the Lookup can be listed.
 func (l *lookupValue) dict() (*Dict, bool) {
 	k, ok := l.lookup.(Keyed)

@@ -1,6 +1,10 @@
 package render
 
-import "strings"
+import (
+	"iter"
+	"maps"
+	"strings"
+)
 
 // filterFunc is a filter: the value, then the arguments of the call.
 type filterFunc func(f *frame, v any, a args) any
@@ -15,6 +19,10 @@ func noTest(name string) string { return "no test named " + repr(name) + suggest
 
 // suggest names the nearest known name, for typos.
 func suggest[V any](name string, known map[string]V) string {
+	return suggestFrom(name, maps.Keys(known))
+}
+
+func suggestFrom(name string, known iter.Seq[string]) string {
 	best, dist := "", 3
 	for k := range known {
 		if d := distance(name, k, dist+1); d < dist || d == dist && k < best {

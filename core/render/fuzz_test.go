@@ -88,3 +88,37 @@ func FuzzFormat(f *testing.F) {
 	fuzzFormat(f, "{{ format.format(n, s, f, l, d, nil, k=u) }}",
 		"{} {:>5} {:.2f} {!r} {} {}", "{0[a]} {4[b][0]}", "{k:{0}}", "{:,} {:_x} {:%}", "{{}}", "{", "}", "{0.real}", "{:=+08,.3f}", "{k!a:^10}")
 }
+
+// FuzzRegexp asks that every pattern is compiled or refused, and that what is
+// found lies in the text, whichever engine finds it.
+func FuzzRegexp(f *testing.F) {
+	for _, s := range []string{`(a)|b\1`, `(?P<n>x+)(?=y)`, `[^\W\d_-]+\b`, `(?x) a {2,3}? # c`, `(?i:é)$`, `(?<!a)(?(1)b|c)`, `a++(?>b*)\Z`, `[]a-]{,4}`, `\N\101\x41`} {
+		f.Add(s, "aab xxy é1\n", `<\1\g<0>>`)
+	}
+	f.Fuzz(func(t *testing.T, expr, text, replacement string) {
+		if len(expr) > 40 || len(text) > 40 {
+			return
+		}
+		re, err := render.CompileRegexp(expr, 0)
+		if err != nil {
+			if strings.ContainsAny(err.Error(), "\n") {
+				t.Fatalf("%q: an error of several lines: %v", expr, err)
+			}
+			return
+		}
+		all, err := re.FindAll(text, 20)
+		if err != nil {
+			return // it takes too long
+		}
+		for _, m := range all {
+			for i := 0; i < len(m); i += 2 {
+				if len(m) != 2*re.Groups()+2 || m[i] > m[i+1] || m[i] < -1 || m[i+1] > len(text) {
+					t.Fatalf("%q in %q: %v", expr, text, all)
+				}
+			}
+		}
+		if _, n, err := re.Sub(replacement, text, 20); err == nil && n != len(all) {
+			t.Fatalf("%q in %q: %d replacements of %d", expr, text, n, len(all))
+		}
+	})
+}

@@ -34,6 +34,7 @@ type undefined struct {
 	strict bool
 	kind   string       // error class; "" means UndefinedError
 	via    *lookupValue // the lookup that may know "name.attr"
+	run    *run         // of an undefined variable
 }
 
 func (*undefined) typeName() string { return "Undefined" }
@@ -43,12 +44,38 @@ func (u *undefined) message() string {
 	case u.hint != "":
 		return u.hint
 	case u.obj == missing:
-		return repr(u.name) + " is undefined"
+		return repr(u.name) + " is undefined" + u.nearest()
 	}
 	if _, ok := text(u.name); !ok {
 		return describe(u.obj) + " has no element " + repr(u.name)
 	}
-	return repr(describe(u.obj)) + " has no attribute " + repr(u.name)
+	return repr(describe(u.obj)) + " has no attribute " + repr(u.name) + u.nearest()
+}
+
+// nearest suggests the variable or key that was perhaps meant.
+func (u *undefined) nearest() string {
+	name := str(u.name)
+	if d, ok := u.obj.(*Dict); ok && d.Len() <= 1000 {
+		return suggestFrom(name, func(yield func(string) bool) {
+			for k := range d.All() {
+				if s, ok := text(k); ok && !yield(s) {
+					return
+				}
+			}
+		})
+	}
+	if u.run == nil {
+		return ""
+	}
+	return suggestFrom(name, func(yield func(string) bool) {
+		for _, m := range []map[string]any{u.run.vars, u.run.env.ctx.vars, u.run.env.ctx.given, globals} {
+			for k := range m {
+				if !yield(k) {
+					return
+				}
+			}
+		}
+	})
 }
 
 // modulesOf are the Python modules of the types that are not built in, which
@@ -88,7 +115,7 @@ func (u *undefined) refuse() {
 }
 
 func (r *run) undefinedName(name string) *undefined {
-	return &undefined{obj: missing, name: name, strict: r.strict}
+	return &undefined{obj: missing, name: name, strict: r.strict, run: r}
 }
 
 func (r *run) undefinedAttr(obj, name any) *undefined {
