@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 )
@@ -41,3 +42,43 @@ func viewBatch(ctx context.Context, c *bus.Conn, r *Record) (*batchView, error) 
 func (v *batchView) unreleased(id string) bool { return v != nil && v.held[id] }
 
 func (v *batchView) absent(id string) bool { return v != nil && v.away[id] }
+
+// readBatch brings what is known of a job in batches up to date.
+func (j *Job) readBatch(ctx context.Context, r *Record) (err error) {
+	if j.batch, err = viewBatch(ctx, j.client.Conn, r); err != nil {
+		return err
+	}
+	j.postpone(r)
+	j.deadline, j.closed = time.Now().Add(j.client.left(ctx, r.Deadline)), r.State == StateClosed
+	held := Held{r.Paused, false}
+	if r.Stopped != "" {
+		held = Held{r.Stopped, true}
+		j.summary.Stopped = r.Stopped
+	}
+	if held != j.held && held.Why != "" {
+		j.emit(held)
+	}
+	j.held = held
+	return nil
+}
+
+// postpone stops waiting for those who have left, once they are all that is left.
+func (j *Job) postpone(r *Record) {
+	if j.patient || !r.Wait || !j.batch.idle {
+		return
+	}
+	var gone []string
+	for _, id := range j.summary.Targets {
+		if j.waiting[id] && j.batch.absent(id) {
+			delete(j.waiting, id)
+			j.later[id] = true
+			gone = append(gone, id)
+		}
+	}
+	if len(gone) == 0 {
+		return
+	}
+	j.summary.Targets = slices.DeleteFunc(slices.Clone(j.summary.Targets), func(id string) bool { return slices.Contains(gone, id) })
+	j.summary.Offline = slices.Concat(j.summary.Offline, gone)
+	j.emit(Postponed{gone, r.until()})
+}

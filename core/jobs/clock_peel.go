@@ -87,11 +87,17 @@ func (c *peelClock) learn(ctx context.Context) bool {
 // difference of the masters' own times counts.
 func (c *peelClock) left(cmd keys.Command) time.Duration {
 	whole := cmd.Expires.Sub(cmd.Issued)
-	if now, sure := c.now(); sure {
+	if now, sure := c.now(); sure || !doubtful(cmd, now) {
 		return min(whole, cmd.Expires.Sub(now))
 	}
 	return whole
 }
+
+// prompt is how long a command is on its way at most, as a rule.
+const prompt = 5 * time.Second
+
+// doubtful says whether a command was long on its way, or the peel's clock is ahead.
+func doubtful(cmd keys.Command, now time.Time) bool { return now.Sub(cmd.Issued) > prompt }
 
 // last is until when, by the peel's own clock, a job must be remembered: as long as commands of
 // it may come by the masters' clock, whatever the peel's says.
@@ -103,24 +109,29 @@ func (c *peelClock) last(cmd keys.Command) time.Time {
 	return last
 }
 
-// verify reads a command. One that comes at a time that cannot be is looked at once more by the
-// masters' clock; if that does not save it, and it is of a job that the peel does not know, the
-// job's followers are told why.
+// verify reads a command. One that comes at a time that cannot be, or may be wrong, is looked at
+// once more by the masters' clock; if it is refused, and of a job that the peel does not know,
+// the job's followers are told why.
 func (r *running) verify(data []byte) (keys.Command, error) {
 	now, sure := r.clock.now()
 	cmd, err := r.Verifier.Verify(r.ID, now, data)
 	var wrong *keys.TimeError
-	if !errors.As(err, &wrong) || CheckID(wrong.JID) != nil || r.journal.state(wrong.JID) != stateUnknown {
+	jid := cmd.JID
+	switch {
+	case errors.As(err, &wrong):
+		jid = wrong.JID
+	case err != nil || sure || !doubtful(cmd, now):
 		return cmd, err
 	}
-	if !sure {
-		if sure = r.clock.learn(r.base); sure {
-			now, _ = r.clock.now()
-			cmd, err = r.Verifier.Verify(r.ID, now, data)
-		}
+	if CheckID(jid) != nil || r.journal.state(jid) != stateUnknown {
+		return cmd, err
+	}
+	if !sure && r.clock.learn(r.base) {
+		now, sure = r.clock.now()
 		if off := r.clock.off(); off.Abs() > clockTold {
 			r.refusal.warn(r.Log, "this host's clock is wrong: commands are judged by the masters'; set it, or see to its NTP", "ahead", off.Round(time.Second))
 		}
+		cmd, err = r.Verifier.Verify(r.ID, now, data)
 	}
 	if errors.As(err, &wrong) {
 		r.decline(wrong, sure)

@@ -15,7 +15,9 @@
 // A job may wait for peels to connect (Request.Wait), go to its targets in batches
 // (Request.Batch), and be cancelled, paused, resumed and aborted (Client.Send). What it takes to
 // go on with any of these is in the record and beside it: a master that dies is replaced as soon
-// as the others notice, at the latest after AckWait. Job ids sort by time; List reads the history
+// as the others notice or it is back, at the latest after AckWait. All masters go by NATS's
+// clock, and a peel whose own is off by the masters', who sign the time for it: nothing starts
+// when its time is up, and no job fails for a clock that is wrong. Job ids sort by time; List reads the history
 // from its end. Values of up to 64 MiB are returned whole, in parts. Following and looking
 // need no master.
 //

@@ -2,8 +2,8 @@ package jobs
 
 import "time"
 
-// Event is something that happened to a job: Queued, Addressed, Refused, Acked, Output or Return,
-// and Cancelled or Held.
+// Event is something that happened to a job: Queued, Addressed, Refused, Acked, Declined, Output or
+// Return, and Cancelled, Held or Postponed.
 type Event interface{ event() }
 
 // Queued says that no master has taken the request yet. It waits safely in the queue, until

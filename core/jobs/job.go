@@ -337,47 +337,15 @@ func (j *Job) readRecord(ctx context.Context) error {
 	}
 	j.reread = false
 	if record.inBatches() {
-		if j.batch, err = viewBatch(ctx, j.client.Conn, record); err != nil {
+		if err := j.readBatch(ctx, record); err != nil {
 			return err
 		}
-		j.postpone(record)
-		j.deadline, j.closed = time.Now().Add(j.client.left(ctx, record.Deadline)), record.State == StateClosed
-		held := Held{record.Paused, false}
-		if record.Stopped != "" {
-			held = Held{record.Stopped, true}
-			j.summary.Stopped = record.Stopped
-		}
-		if held != j.held && held.Why != "" {
-			j.emit(held)
-		}
-		j.held = held
 	}
 	if by := record.CancelledBy; by != "" && j.summary.Cancelled == "" {
 		j.summary.Cancelled = by
 		j.emit(Cancelled{by})
 	}
 	return nil
-}
-
-// postpone stops waiting for those who have left, once they are all that is left.
-func (j *Job) postpone(r *Record) {
-	if j.patient || !r.Wait || !j.batch.idle {
-		return
-	}
-	var gone []string
-	for _, id := range j.summary.Targets {
-		if j.waiting[id] && j.batch.absent(id) {
-			delete(j.waiting, id)
-			j.later[id] = true
-			gone = append(gone, id)
-		}
-	}
-	if len(gone) == 0 {
-		return
-	}
-	j.summary.Targets = slices.DeleteFunc(slices.Clone(j.summary.Targets), func(id string) bool { return slices.Contains(gone, id) })
-	j.summary.Offline = slices.Concat(j.summary.Offline, gone)
-	j.emit(Postponed{gone, r.until()})
 }
 
 // readReturns looks for stored returns of peels that are waited for. The names come first:

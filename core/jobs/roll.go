@@ -31,10 +31,13 @@ type rollAnswer struct {
 
 // noteSubmitted notes a job that some master is to take soon.
 func (d *dispatching) noteSubmitted(m bus.Msg) {
-	jid := requestID(m.Data)
 	d.holders.mu.Lock()
 	defer d.holders.mu.Unlock()
-	if !d.company || CheckID(jid) != nil {
+	if !d.company {
+		return
+	}
+	jid := requestID(m.Data)
+	if CheckID(jid) != nil {
 		return
 	}
 	d.submitted[jid] = time.Now().Add(holdAsk + rand.N(holdAsk)) // not all masters at once

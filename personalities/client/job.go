@@ -25,7 +25,7 @@ type submitFlags struct {
 	Queue          bool          `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
 	Batch          string        `placeholder:"N|N%" help:"Run on so many, or such a share, at a time."`
 	BatchWait      time.Duration `help:"Release whole batches, each so long after the end of the one before."`
-	BatchFailLimit string        `placeholder:"N|N%" help:"Release no more once so many, or such a share of all, have failed."`
+	BatchFailLimit string        `placeholder:"N|N%" help:"Release no more once so many, or such a share of all, have failed, left or not returned in time."`
 	BatchOrder     string        `default:"id" enum:"id,random" help:"Who comes first: by id, or random."`
 	Canary         int           `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
 	CanaryWait     time.Duration `help:"Go on by itself so long after the canaries' end."`
