@@ -1,0 +1,72 @@
+package bus_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/ptorbus/zester/core/bus"
+	"github.com/ptorbus/zester/core/server"
+)
+
+// What was taken and is in nobody's hands comes again at once; what somebody has does not.
+func TestReleaseLost(t *testing.T) {
+	t.Parallel()
+	s := server.StartTest(t)
+	core, alice := s.Core(t), s.Operator(t, "alice")
+	q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Hour, Workers: 4}
+	none := func(uint64) bool { return false }
+	if n, err := core.ReleaseLost(t.Context(), q, none); n != 0 || err != nil { // there is no such queue yet
+		t.Error(n, err)
+	}
+	took := make(chan bus.Work, 10)
+	work := func(c *bus.Conn) (stop func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- c.Work(ctx, q, func(_ context.Context, w bus.Work) { took <- w }) }()
+		return func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	stop := work(core)
+	for _, id := range []string{"j1", "j2", "j3", "j4"} {
+		if err := alice.StoreOnce(t.Context(), bus.Submit("alice"), id, []byte(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := map[uint64]bool{}
+	for range 4 {
+		switch w := <-took; string(w.Data) {
+		case "j1":
+			if err := w.Done(); err != nil {
+				t.Fatal(err)
+			}
+		case "j2":
+			held[w.Sequence()] = true
+		case "j3":
+			if err := w.Later(time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	eventually(t, func() bool { // j1 is out of the queue
+		left, err := core.StreamSubjects(t.Context(), bus.StreamSubmissions, ">")
+		return err == nil && left[bus.Submit("alice")] == 3
+	})
+	stop()
+	defer work(s.Core(t))()
+	if n, err := core.ReleaseLost(t.Context(), q, func(seq uint64) bool { return held[seq] }); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+	again := map[string]uint64{}
+	for range 2 {
+		w := <-took
+		again[string(w.Data)] = w.Attempt
+	}
+	if again["j3"] != 2 || again["j4"] != 2 || len(took) != 0 {
+		t.Errorf("%v", again)
+	}
+}
