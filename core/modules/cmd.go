@@ -50,7 +50,7 @@ func commandOf(line string, args Args) command {
 // verdict is what decides whether a command succeeded, and what is returned of it: plain data, which waits on disk while
 // the peel is away.
 type verdict struct {
-	Function string   `json:"function"` // without "cmd."
+	Function string   `json:"function"` // without "cmd.", or lastTool
 	Line     string   `json:"line"`
 	Codes    []string `json:"codes,omitempty"`
 	Stdout   []string `json:"stdout,omitempty"`
@@ -62,6 +62,9 @@ type verdict struct {
 	// Temp is a file to remove when the command has ended.
 	Temp string `json:"temp,omitempty"`
 }
+
+// lastTool is the Function of what Env.last runs.
+const lastTool = "last tool"
 
 func verdictOf(function, line string, args Args) *verdict {
 	return &verdict{
@@ -112,6 +115,15 @@ func outcomeOf(out output) map[string]any {
 func (v *verdict) judge(out output, err error) (any, error) {
 	if err != nil && out.pid == 0 {
 		return nil, err
+	}
+	if v.Function == lastTool {
+		if err == nil {
+			err = toolError(v.Line, out)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return true, nil
 	}
 	v.weigh(&out)
 	switch {

@@ -263,10 +263,7 @@ func registerService(r *Registry) {
 				if err := env.fresh(ctx, u); err != nil {
 					return nil, err
 				}
-				if err := env.systemctl(ctx, verb, "--", u.name); err != nil {
-					return nil, err
-				}
-				return true, nil
+				return env.last(ctx, "systemctl", "--no-ask-password", verb, "--", u.name)
 			}})
 	}
 	r.Register(&Function{Name: "service.systemctl_reload", Doc: "Make systemd read its unit files again.", Mutates: true,

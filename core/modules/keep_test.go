@@ -314,6 +314,7 @@ func TestKeptIsLost(t *testing.T) {
 	t.Parallel()
 	env, k, root := kept(t)
 	k = leave(t, env, k, root+"/begun", "echo half; touch begun; sleep 300", map[string]any{"cwd": root})
+	until(t, "what it prints to be on disk", func() bool { return full(filepath.Join(k.Dir, aJob, "stdout")) })
 	var supervisor, group int
 	until(t, "both pids", func() bool {
 		pids, err := os.ReadFile(filepath.Join(k.Dir, aJob, "lock"))

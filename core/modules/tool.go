@@ -13,13 +13,17 @@ import (
 // tool runs a program of the host, with no shell in between and in the C locale. A program that fails is an output with its
 // code, one that cannot be started an error.
 func (env *Env) tool(ctx context.Context, stdin string, words ...string) (output, error) {
+	return env.exec(ctx, toolCommand(stdin, words...))
+}
+
+func toolCommand(stdin string, words ...string) command {
 	quoted := make([]string, len(words))
 	for i, word := range words {
 		quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
-	return env.exec(ctx, command{line: strings.Join(quoted, " "), direct: true, stdin: stdin, env: map[string]any{
+	return command{line: strings.Join(quoted, " "), direct: true, stdin: stdin, env: map[string]any{
 		"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "SYSTEMD_PAGER": "",
-	}})
+	}}
 }
 
 // must is tool for programs that have to succeed; it returns what they print.
@@ -29,10 +33,26 @@ func (env *Env) must(ctx context.Context, words ...string) (string, error) {
 
 func (env *Env) mustWith(ctx context.Context, stdin string, words ...string) (string, error) {
 	out, err := env.tool(ctx, stdin, words...)
-	if err == nil && out.code != 0 {
-		err = fmt.Errorf("%s failed with exit code %d: %s", words[0], out.code, lastLines(cmp.Or(out.stderr, out.stdout)))
+	if err == nil {
+		err = toolError(words[0], out)
 	}
 	return out.stdout, err
+}
+
+// toolError is how a tool failed; nil if it did not.
+func toolError(name string, out output) error {
+	if out.code == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s failed with exit code %d: %s", name, out.code, lastLines(cmp.Or(out.stderr, out.stdout)))
+}
+
+// last is must for the last thing that a function does, which may restart the peel: it returns true, and outlives the peel
+// where Env.Keep can do that.
+func (env *Env) last(ctx context.Context, words ...string) (any, error) {
+	c := toolCommand("", words...)
+	c.kept = &verdict{Function: lastTool, Line: words[0]}
+	return c.kept.judge(env.exec(ctx, c))
 }
 
 // lastLines is the end of what a program said, which is where it says what is wrong.

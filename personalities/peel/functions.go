@@ -33,7 +33,7 @@ func (e executor) Execute(ctx context.Context, cmd keys.Command) (any, int, erro
 	ctx = modules.WithJob(ctx, cmd.JID)
 	env := e.env()
 	env.Output = jobs.OutputOf(ctx)
-	if e.keeper != nil && strings.HasPrefix(cmd.Function, "cmd.") {
+	if module, _, _ := strings.Cut(cmd.Function, "."); e.keeper != nil && (module == "cmd" || module == "service") {
 		env.Keep = e.keeper.For(cmd.JID, cmd.Function, cmd.Operator, cmd.Stream)
 	}
 	if strings.HasPrefix(cmd.Function, "state.") {
