@@ -138,25 +138,49 @@ func reboot(t *testing.T, f *fleet) {
 	}
 }
 
-// A command that restarts its own peel returns a result, and the peel is back. What must not end with the peel runs in a
-// unit of its own.
+// A command that restarts its own peel returns its result, and the peel is back. What a state run or a command in the
+// background must not lose with the peel runs in a unit of its own.
 func restartItself(t *testing.T, f *fleet) {
-	before := f.web.pid(t, "zester-peel")
-	answers := f.ask(t, "*", "cmd.run", "systemctl restart zester-peel")
+	const dropIn = "/etc/systemd/system/zester-peel.service.d/kill.conf"
+	for _, mode := range []string{"process", "control-group"} { // the guide's, and systemd's own default
+		f.web.write(t, dropIn, "[Service]\nKillMode="+mode+"\n", 0o644)
+		f.web.must(t, "systemctl", "daemon-reload")
+		before := f.web.pid(t, "zester-peel")
+		answers := f.ask(t, "*", "cmd.run", "echo once >>/var/lib/zester/restarts; systemctl restart zester-peel && echo done; cat /proc/self/cgroup >&2")
+		for _, m := range f.peels() {
+			a, ok := answers[m.name]
+			if text, _ := a.Value.(string); !ok || !a.Success || !strings.HasPrefix(text, "done") || !strings.Contains(text, "/zester-command-") {
+				t.Errorf("KillMode=%s: %s has returned %+v\n%s", mode, m.name, a, m.journal(t, "zester-peel"))
+			}
+		}
+		f.connected(t, 20*time.Second)
+		if after := f.web.pid(t, "zester-peel"); after == before {
+			t.Errorf("the peel is still process %s", after)
+		}
+		if out := f.client(t, 0, "web-01", "cmd.run", "systemctl restart zester-peel && echo done"); out != "web-01:\n    done\n" {
+			t.Errorf("KillMode=%s: %q", mode, out)
+		}
+		f.connected(t, 20*time.Second)
+		if got := f.value(t, "web-01", "service.restart", "zester-peel"); got != true {
+			t.Errorf("KillMode=%s: service.restart returns %v", mode, got)
+		}
+		f.connected(t, 20*time.Second)
+		f.value(t, "web-01", "cmd.run", "sleep 2; systemctl restart zester-peel && echo done >>/root/background", "bg=true")
+		if !eventually(20*time.Second, func() bool { _, err := f.web.try(t, 5*time.Second, "mv", "/root/background", "/root/was"); return err == nil }) {
+			t.Errorf("KillMode=%s: a command in the background does not outlive the peel", mode)
+		}
+		f.connected(t, 20*time.Second)
+	}
 	for _, m := range f.peels() {
-		switch a, ok := answers[m.name]; {
-		case !ok:
-			t.Errorf("%s has not returned a result:\n%s", m.name, m.journal(t, "zester-peel"))
-		case !a.Success && !strings.HasPrefix(a.Error, "interrupted: the peel stopped"):
-			t.Errorf("%s has returned %+v", m.name, a)
-		default:
-			t.Logf("%s has returned %+v", m.name, a)
+		if runs := m.must(t, "cat", "/var/lib/zester/restarts"); runs != "once\nonce\n" {
+			t.Errorf("%s has run the command %q", m.name, runs)
+		}
+		if kept := m.must(t, "ls", "/var/lib/zester/commands"); kept != "" {
+			t.Errorf("%s still keeps %q", m.name, kept)
 		}
 	}
-	f.connected(t, 20*time.Second)
-	if after := f.web.pid(t, "zester-peel"); after == before {
-		t.Errorf("the peel is still process %s", after)
-	}
+	f.web.must(t, "rm", dropIn)
+	f.web.must(t, "systemctl", "daemon-reload")
 	f.value(t, "web-01", "cmd.run", "systemd-run --quiet --collect sh -c 'systemctl restart zester-peel && echo done >/root/restarted'")
 	if !eventually(10*time.Second, func() bool { _, err := f.web.try(t, 5*time.Second, "cat", "/root/restarted"); return err == nil }) {
 		t.Error("a unit that restarts the peel does not come to its end")
@@ -195,7 +219,7 @@ func upgrade(t *testing.T, f *fleet) {
 		t.Errorf("zester-master --version: %q", out)
 	}
 	f.connected(t, 30*time.Second)
-	f.ask(t, "web-01", "cmd.run", "cd /root && chmod +x zester-peel && mv zester-peel /usr/bin/ && systemctl restart zester-peel")
+	f.value(t, "web-01", "cmd.run", "cd /root && chmod +x zester-peel && mv zester-peel /usr/bin/ && systemctl restart zester-peel")
 	f.connected(t, 30*time.Second)
 	var got any
 	if !eventually(15*time.Second, func() bool {
