@@ -23,7 +23,7 @@ func batchPeelDies(w *world, i int) (v verdict) {
 	w.until(time.Minute, "the function to start", func() bool { return w.runs(j.tag, "start")[victim] > 0 })
 	w.peel[victim].kill()
 	w.peel[victim].restart()
-	v.add(w.judge(j, expected{victim: {failed}}))
+	v.add(w.judge(j, expected{victim: {ok}}))
 	w.repair()
 	return v
 }
