@@ -17,7 +17,7 @@ func saltDataFilters() map[string]filterFunc {
 		"to_entries": filterToEntries, "from_entries": filterFromEntries, "mysql_to_dict": filterMySQL,
 		"json_encode_dict": encodeStrings(func(v any) { wantItems(v) }), "json_decode_dict": encodeStrings(func(v any) { wantItems(v) }),
 		"json_encode_list": encodeStrings(func(v any) { mustIter(v) }), "json_decode_list": encodeStrings(func(v any) { mustIter(v) }),
-		"json_query":    refuse("json_query", "call a function through salt[...] or use traverse"),
+		"json_query":    filterJSONQuery,
 		"random_sample": filterSample, "random_shuffle": filterShuffle,
 		"set_dict_key_value": dictKeyFilter(setKey), "append_dict_key_value": dictKeyFilter(appendKey),
 		"extend_dict_key_value": dictKeyFilter(extendKey), "update_dict_key_value": dictKeyFilter(updateKey),
