@@ -24,6 +24,21 @@ func (c *Conn) StreamState(ctx context.Context, stream string) (StreamState, err
 	return StreamState{state.Msgs, state.Bytes, state.LastSeq}, nil
 }
 
+// Streams are the names of all streams, the buckets' too. CORE only.
+func (c *Conn) Streams(ctx context.Context) ([]string, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	list := c.js.StreamNames(ctx)
+	var names []string
+	for name := range list.Name() {
+		names = append(names, name)
+	}
+	if err := list.Err(); err != nil {
+		return nil, fmt.Errorf("nats: %w", err)
+	}
+	return names, nil
+}
+
 // headersPage is how many messages StreamSequences asks for at once.
 const headersPage = 2000
 

@@ -52,6 +52,9 @@ func Command(peel string) string { return "zester.cmd." + Token(peel) }
 // MasterAlive is the subject that a master listens on while it is there.
 func MasterAlive(master string) string { return "zester.master.alive." + master }
 
+// LeaseHeld is the subject that the holder of a lease listens on.
+func LeaseHeld(lease, token string) string { return "zester.master.lease." + lease + "." + token }
+
 // JobAll matches everything said about a job: acks, returns and the masters' notes.
 func JobAll(jid string) string { return "zester.job." + jid + ".>" }
 

@@ -166,17 +166,13 @@ func (c *Conn) PutTTL(ctx context.Context, bucket, key string, value []byte, ttl
 
 // Create stores a value under a key that is free; otherwise it returns ErrExists.
 func (c *Conn) Create(ctx context.Context, bucket, key string, value []byte) (uint64, error) {
-	return c.create(ctx, bucket, key, value, 0)
-}
-
-func (c *Conn) create(ctx context.Context, bucket, key string, value []byte, ttl time.Duration) (uint64, error) {
-	rev, err := c.update(ctx, bucket, key, value, 0, ttl)
+	rev, err := c.Update(ctx, bucket, key, value, 0)
 	if !errors.Is(err, ErrConflict) {
 		return rev, err
 	}
 	e, err := c.last(ctx, bucket, key)
 	if err == nil && e.Deleted { // a deletion's marker stands in the way of revision 0
-		if rev, err = c.update(ctx, bucket, key, value, e.Revision, ttl); !errors.Is(err, ErrConflict) {
+		if rev, err = c.Update(ctx, bucket, key, value, e.Revision); !errors.Is(err, ErrConflict) {
 			return rev, err
 		}
 	}
@@ -185,14 +181,7 @@ func (c *Conn) create(ctx context.Context, bucket, key string, value []byte, ttl
 
 // Update stores a value if the entry still has revision rev; otherwise it returns ErrConflict.
 func (c *Conn) Update(ctx context.Context, bucket, key string, value []byte, rev uint64) (uint64, error) {
-	return c.update(ctx, bucket, key, value, rev, 0)
-}
-
-func (c *Conn) update(ctx context.Context, bucket, key string, value []byte, rev uint64, ttl time.Duration) (uint64, error) {
 	h := nats.Header{jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(rev, 10)}}
-	if ttl > 0 {
-		h.Set(jetstream.MsgTTLHeader, ttl.String())
-	}
 	return c.write(ctx, bucket, key, value, h)
 }
 

@@ -2,6 +2,8 @@
 // operator mode, a master's dispatcher and a swarm of real peels without their modules, all in this process, and prints how
 // long asking all of them takes beside the same scatter and gather with nothing but NATS messages: on the same server, in the
 // same run, by turns. What it prints are ratios; the times are this host's, whose cores server, master and peels share.
+// "zester bench idle" has a master and a peel run as processes of their own beside the swarm, and watches for a while what
+// they write to JetStream, which should be nothing, and how much memory they take.
 package bench
 
 import (
@@ -15,6 +17,7 @@ import (
 type commandLine struct {
 	LogLevel string `default:"warn" help:"debug, info, warn or error."`
 
+	Idle   idleCommand   `cmd:"" help:"Watch a fleet that has nothing to do: what it writes, and how large its processes are."`
 	Fanout fanoutCommand `cmd:"" help:"Ask all peels at once, through Zester and with NATS alone."`
 }
 
@@ -47,6 +50,6 @@ func Run(ctx context.Context, p config.Program, args, environ []string, stdio co
 		if err != nil {
 			return err
 		}
-		return inv.Run(&session{ctx: ctx, stdio: stdio, log: log})
+		return inv.Run(&session{ctx: ctx, stdio: stdio, environ: environ, log: log})
 	})
 }

@@ -20,6 +20,7 @@ func runBench(t *testing.T, args ...string) (code int, out, errs string) {
 
 // TestFanout measures a small fleet, in both modes, with all that a large one needs.
 func TestFanout(t *testing.T) {
+	t.Parallel()
 	profile := filepath.Join(t.TempDir(), "cpu")
 	code, out, errs := runBench(t, "fanout", "--peels", "5,10", "--rounds", "1", "--cpuprofile", profile)
 	if code != 0 {
@@ -58,6 +59,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{[]string{"fanout", "--peels", "0"}, "--peels 0: want 1 to 20000"},
 		{[]string{"fanout", "--peels", "10,30000"}, "--peels 30000: want 1 to 20000"},
+		{[]string{"idle", "--peels", "0"}, "--peels 0: want 1 to 20000"},
+		{[]string{"idle", "--for", "0s"}, "--for 0s: want more than 0"},
 		{[]string{"fanout", "--rounds", "0"}, "--rounds 0: want 1 or more"},
 	} {
 		if code, out, errs := runBench(t, c.args...); code != 1 || out != "" || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {

@@ -35,13 +35,15 @@ type swarm struct {
 	nats      *server.Server
 	monitor   string // URL of the server's counts
 
-	core     *bus.Conn // the master's
-	client   *jobs.Client
-	metrics  *metrics.Set // of the master and all peels together
-	presence *jobs.Presence
-	ids      []string
-	conns    []*bus.Conn // of the peels
-	asIs     bool        // leave the heap as it is before an exchange
+	core       *bus.Conn // the master's
+	client     *jobs.Client
+	metrics    *metrics.Set // of the master and all peels together
+	presence   *jobs.Presence
+	ids        []string
+	identities []*keys.Identity
+	conns      []*bus.Conn // of the peels, less those that are processes
+	processes  []child
+	asIs       bool // leave the heap as it is before an exchange
 
 	stops []func() // in order of starting
 }
@@ -60,33 +62,18 @@ func (s *swarm) start(ctx context.Context, n int) error {
 	if err := s.serve(); err != nil {
 		return err
 	}
-	master, err := s.hierarchy.MasterCreds("master")
-	if err != nil {
+	if err := s.connectCore(ctx); err != nil {
 		return err
 	}
-	if s.core, err = s.connect(ctx, master, bus.Core); err != nil {
-		return err
-	}
-	s.stops = append(s.stops, s.core.Close)
 	if err := s.core.Setup(ctx, 1); err != nil {
 		return err
 	}
-	creds, err := s.hierarchy.OperatorCreds(operator)
-	if err != nil {
-		return err
-	}
-	conn, err := s.connect(ctx, creds, bus.Core)
-	if err != nil {
-		return err
-	}
-	s.stops = append(s.stops, conn.Close)
-	s.client = &jobs.Client{Conn: conn, Operator: operator, Log: s.log}
 	s.presence = jobs.NewPresence(s.core, s.hierarchy.Account().Public(), s.log)
 	s.run(ctx, "presence", s.presence.Run)
-	if err := s.connectPeels(ctx, n); err != nil {
+	if err := s.connectPeels(ctx, n, n); err != nil {
 		return err
 	}
-	err = wait(ctx, slow, "the server tells of all peels", func() bool { return s.presence.Count() == n })
+	err := wait(ctx, slow, "the server tells of all peels", func() bool { return s.presence.Count() == n })
 	if err != nil {
 		return err
 	}
@@ -175,19 +162,48 @@ func (s *swarm) connectMany(ctx context.Context, n int, side bus.Side, creds fun
 	return conns, errors.Join(append(errs, ctx.Err())...)
 }
 
-func (s *swarm) connectPeels(ctx context.Context, n int) (err error) {
+// peelLife is how long the peels' credentials are valid.
+const peelLife = 24 * time.Hour
+
+// connectPeels makes n peels and connects the first of them.
+func (s *swarm) connectPeels(ctx context.Context, n, connected int) (err error) {
 	for i := range n {
-		s.ids = append(s.ids, fmt.Sprintf("peel-%05d", i))
-	}
-	s.conns, err = s.connectMany(ctx, n, bus.Peels, func(i int) (keys.Creds, error) {
 		identity, err := keys.NewIdentity()
 		if err != nil {
-			return keys.Creds{}, err
+			return err
 		}
-		token, err := keys.PeelJWT(s.hierarchy.Account(), s.ids[i], identity.Public(), 24*time.Hour)
-		return keys.Creds{JWT: token, Seed: identity.Seed()}, err
-	})
+		s.ids, s.identities = append(s.ids, fmt.Sprintf("peel-%05d", i)), append(s.identities, identity)
+	}
+	s.conns, err = s.connectMany(ctx, connected, bus.Peels, s.peelCreds)
 	return err
+}
+
+func (s *swarm) peelCreds(i int) (keys.Creds, error) {
+	token, err := keys.PeelJWT(s.hierarchy.Account(), s.ids[i], s.identities[i].Public(), peelLife)
+	return keys.Creds{JWT: token, Seed: s.identities[i].Seed()}, err
+}
+
+// connectCore connects a master's user and an operator.
+func (s *swarm) connectCore(ctx context.Context) error {
+	master, err := s.hierarchy.MasterCreds("master")
+	if err != nil {
+		return err
+	}
+	if s.core, err = s.connect(ctx, master, bus.Core); err != nil {
+		return err
+	}
+	s.stops = append(s.stops, s.core.Close)
+	creds, err := s.hierarchy.OperatorCreds(operator)
+	if err != nil {
+		return err
+	}
+	conn, err := s.connect(ctx, creds, bus.Core)
+	if err != nil {
+		return err
+	}
+	s.stops = append(s.stops, conn.Close)
+	s.client = &jobs.Client{Conn: conn, Operator: operator, Log: s.log}
+	return nil
 }
 
 // runPeels runs a real runner for each peel until stop is called. A nil verifier lets each have its own.
@@ -196,9 +212,10 @@ func (s *swarm) runPeels(ctx context.Context, verifier *keys.Verifier, confirm t
 	var all sync.WaitGroup
 	stop = func() { cancel(); all.Wait() }
 	started := make(chan error, 2*len(s.ids)) // nil, or why not
-	for i, id := range s.ids {
+	for i, conn := range s.conns {
+		id := s.ids[i]
 		r := jobs.Runner{
-			Conn: s.conns[i], ID: id, AccountPublic: s.hierarchy.Account().Public(), Verifier: verifier, Executor: pinged{}, Metrics: s.metrics,
+			Conn: conn, ID: id, AccountPublic: s.hierarchy.Account().Public(), Verifier: verifier, Executor: pinged{}, Metrics: s.metrics,
 			StateDir: filepath.Join(s.dir, "peels", id), Log: s.log, Confirm: confirm, Ready: func() { started <- nil }, StopWait: time.Second,
 		}
 		if err := os.MkdirAll(r.StateDir, 0o700); err != nil {
@@ -211,7 +228,7 @@ func (s *swarm) runPeels(ctx context.Context, verifier *keys.Verifier, confirm t
 			}
 		})
 	}
-	for range s.ids {
+	for range s.conns {
 		if err == nil {
 			err = <-started
 		}
@@ -269,7 +286,8 @@ const (
 )
 
 type session struct {
-	ctx   context.Context
-	stdio config.Stdio
-	log   *slog.Logger
+	ctx     context.Context
+	stdio   config.Stdio
+	environ []string
+	log     *slog.Logger
 }
