@@ -85,7 +85,9 @@ func (g *greeting) readLine() ([]byte, error) {
 // unreachable tells a server that is not there, or not yet, from one that refuses.
 func unreachable(err error) bool {
 	var dns *net.DNSError
-	return errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout)
+	var slow net.Error
+	return errors.As(err, &dns) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) ||
+		errors.As(err, &slow) && slow.Timeout()
 }
 
 // overtaken is of a handshake that has taken so long, on a busy host say, that the server's first ping came before its end, or

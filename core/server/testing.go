@@ -193,7 +193,7 @@ func (s *TestServer) Connect(t testing.TB, creds keys.Creds, side bus.Side) *bus
 	t.Helper()
 	out := &testOutput{w: t.Output()}
 	t.Cleanup(out.stop)
-	o := bus.Options{URL: s.URL, CA: s.CA, Side: side, Log: slog.New(slog.NewTextHandler(out, nil))}
+	o := bus.Options{URL: s.URL, CA: s.CA, Side: side, Patience: time.Minute, Log: slog.New(slog.NewTextHandler(out, nil))}
 	creds.Fill(&o)
 	c, err := bus.Connect(t.Context(), o)
 	if err != nil {
