@@ -13,7 +13,6 @@ import (
 type jmesNode struct {
 	eval  func(v any) any
 	field string // the name, where it is nothing but one
-	slice bool
 }
 
 type jmesParser struct {
