@@ -48,7 +48,17 @@ func States(env *Env) *states.Registry {
 	r.Register(newFileStates(env)...)
 	r.Register(accountStates(env)...)
 	r.Register(pkgStates(env)...)
+	r.Register(pkgrepoStates(env)...)
 	r.Register(serviceStates(env)...)
+	r.Register(hostStates(env)...)
+	r.Register(sysctlStates(env)...)
+	r.Register(cronStates(env)...)
+	r.Register(sshStates(env)...)
+	r.Register(archiveStates(env)...)
+	r.Register(gitStates(env)...)
+	r.Register(localeStates(env)...)
+	r.Register(mountStates(env)...)
+	r.Register(alternativesStates(env)...)
 	return r
 }
 

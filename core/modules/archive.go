@@ -1,0 +1,394 @@
+package modules
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ptorbus/zester/core/states"
+)
+
+// archiveStates are the archive.* state functions.
+func archiveStates(env *Env) []*states.Function {
+	s := &fileStates{env: env}
+	return []*states.Function{{Name: "archive.extracted", Doc: "Make a directory hold what an archive holds.", Apply: s.bind((*fileStates).extracted), Params: []Param{
+		pathParam,
+		{Name: "source", Kind: states.List, Required: true, Doc: "salt:// or zy:// path in the tree, URL or absolute path of the archive"},
+		{Name: "source_hash", Kind: states.Text, Doc: "hash that the archive must have, or where a list of hashes is"},
+		{Name: "source_hash_name", Kind: states.Text, Doc: "name of the archive in a source_hash that is a list of hashes"},
+		{Name: "source_hash_update", Kind: states.Bool, Doc: "extract again when source_hash is another than last time"},
+		{Name: "skip_verify", Kind: states.Bool, Doc: "take an archive from a URL without source_hash"},
+		{Name: "verify_ssl", Kind: states.Bool, Default: true, Doc: "false takes it from a server whose certificate is not known"},
+		{Name: "archive_format", Kind: states.Text, Doc: "tar or zip; by the name of the source by default"},
+		{Name: "options", Kind: states.Text, Doc: "options of tar, such as --strip-components=1"},
+		{Name: "tar_options", Kind: states.Text, Doc: "older name of options"},
+		{Name: "list_options", Kind: states.Text, Doc: "accepted; tar finds out how an archive is compressed"},
+		{Name: "trim_output", Doc: "accepted; what is extracted is counted"},
+		userParam, groupParam,
+		{Name: "if_missing", Kind: states.Text, Doc: "do nothing if something is at this path"},
+		{Name: "enforce_toplevel", Kind: states.Bool, Default: true, Doc: "refuse an archive that has more than one file or directory at its top"},
+		{Name: "enforce_ownership_on", Kind: states.Text, Doc: "path to set the owner of, in place of all that is extracted"},
+		{Name: "overwrite", Kind: states.Bool, Doc: "extract again what is there"},
+		{Name: "clean", Kind: states.Bool, Doc: "remove the directory first"},
+		{Name: "force", Kind: states.Bool, Doc: "replace what is in the way and of another kind"},
+		{Name: "keep_source", Kind: states.Bool, Doc: "accepted; archives are not kept"},
+		{Name: "use_cmd_unzip", Kind: states.Bool, Doc: "accepted; no program is needed for zip"},
+		{Name: "extract_perms", Kind: states.Bool, Default: true, Doc: "keep the modes that a zip archive has"},
+	}}}
+}
+
+// archived is an archive at a path of the host.
+type archived struct {
+	path, format string
+	options      []string
+	names        []string // what it holds, directories with a slash at the end, as they come to lie below the directory
+}
+
+// extracted is archive.extracted.
+func (s *fileStates) extracted(ctx context.Context, call *states.Call) (states.Result, error) {
+	args := call.Args
+	at, err := s.env.locate(strings.TrimRight(call.Name, "/"), true)
+	if err != nil {
+		return states.Result{}, err
+	}
+	if at.info != nil && !at.info.IsDir() {
+		return states.Result{}, fmt.Errorf("%q is there and not a directory", at.path)
+	}
+	if marker := args.Text("if_missing"); marker != "" {
+		if _, err := os.Lstat(marker); err == nil {
+			return settled("%s is there, so nothing is extracted", marker)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return states.Result{}, err
+		}
+	}
+	own, err := s.owners.want(call.Test, "", args.Text("user"), args.Text("group"))
+	if err != nil {
+		return states.Result{}, err
+	}
+	stamp, known := s.archiveStamp(at.path)
+	if hash := args.Text("source_hash"); args.Bool("source_hash_update") && hash != "" && known == hash {
+		return settled("The archive is the one that was extracted to %s", at.path)
+	}
+	a, clean, err := s.openArchive(ctx, args)
+	if err != nil {
+		return states.Result{}, err
+	}
+	defer clean()
+	if tops := a.tops(); args.Bool("enforce_toplevel") && len(tops) > 1 && !slices.ContainsFunc(a.options, func(o string) bool { return strings.HasPrefix(o, "--strip") }) {
+		return states.Result{}, fmt.Errorf("the archive has %d files or directories at its top: enforce_toplevel: false extracts it all the same", len(tops))
+	}
+	missing, blocked, err := a.missing(at.path)
+	if err != nil {
+		return states.Result{}, err
+	}
+	if len(blocked) > 0 && !args.Bool("force") {
+		return states.Result{}, fmt.Errorf("%q is there and of another kind than in the archive: force: true replaces it", blocked[0])
+	}
+	again := args.Bool("overwrite") || args.Bool("source_hash_update") || args.Bool("clean") && len(missing) > 0
+	changes := map[string]any{}
+	if len(missing) > 0 || again {
+		changes["extracted_files"] = int64(len(a.names))
+		if !again {
+			changes["missing"] = texts(missing[:min(len(missing), 20)])
+		}
+	}
+	wrong, err := a.wrongOwners(at, own, args.Text("enforce_ownership_on"))
+	if err != nil {
+		return states.Result{}, err
+	}
+	if len(wrong) > 0 && len(changes) == 0 {
+		changes["ownership"] = texts(wrong[:min(len(wrong), 20)])
+	}
+	return settle(call, changes, "Directory "+at.path, func() error {
+		if changes["extracted_files"] != nil {
+			if args.Bool("clean") {
+				if err := remove(a.roots(at.path)); err != nil {
+					return err
+				}
+			}
+			if err := remove(blocked); err != nil {
+				return err
+			}
+			if err := s.env.makeParents(filepath.Join(at.path, "x"), attributes{}); err != nil {
+				return err
+			}
+			if err := a.extract(ctx, s.env, at.path, args); err != nil {
+				return err
+			}
+		}
+		if wrong, err = a.wrongOwners(at, own, args.Text("enforce_ownership_on")); err != nil {
+			return err
+		}
+		for _, path := range wrong {
+			info, err := os.Lstat(path)
+			if err == nil {
+				err = own.apply(path, info)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if stamp != "" && args.Text("source_hash") != "" {
+			return s.env.keep(stamp, args.Text("source_hash"))
+		}
+		return nil
+	})
+}
+
+// archiveStamp is where the hash of what was extracted last is kept, and the hash.
+func (s *fileStates) archiveStamp(dir string) (path, hash string) {
+	if s.env.StateDir == "" {
+		return "", ""
+	}
+	path = filepath.Join(s.env.StateDir, "archives", strings.ReplaceAll(strings.Trim(dir, "/"), "/", "_"))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return path, ""
+	}
+	return path, string(data)
+}
+
+func (env *Env) keep(path, text string) error {
+	if err := os.MkdirAll(parent(path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text), 0o600)
+}
+
+// openArchive brings the archive to the host and lists it.
+func (s *fileStates) openArchive(ctx context.Context, args Args) (*archived, func(), error) {
+	sources := args.Strings("source")
+	a := &archived{format: strings.ToLower(args.Text("archive_format"))}
+	for _, source := range sources {
+		file, clean, err := s.localCopy(ctx, source, "*"+archiveEnding(source), args)
+		if errors.Is(err, fs.ErrNotExist) && len(sources) > 1 {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if a.path = file; a.format == "" {
+			if a.format = "tar"; strings.HasSuffix(strings.ToLower(treePath(source)), ".zip") {
+				a.format = "zip"
+			}
+		}
+		if a.options, err = splitWords(args.Text("options") + " " + args.Text("tar_options")); err == nil {
+			err = a.list(ctx, s.env)
+		}
+		if err != nil {
+			clean()
+			return nil, nil, err
+		}
+		return a, clean, nil
+	}
+	return nil, nil, fmt.Errorf("none of the sources is there: %s", strings.Join(sources, ", "))
+}
+
+// archiveEnding is the end of a name that says how an archive is compressed.
+func archiveEnding(source string) string {
+	name := path.Base(source)
+	if i := strings.Index(name, "."); i >= 0 && !strings.ContainsAny(name[i:], "*?&/") {
+		return name[i:]
+	}
+	return ""
+}
+
+// list reads the names, and refuses those that would not lie below the directory.
+func (a *archived) list(ctx context.Context, env *Env) error {
+	switch a.format {
+	case "tar":
+		text, err := env.must(ctx, "tar", "--list", "--quoting-style=literal", "--file", a.path)
+		if err != nil {
+			return err
+		}
+		strip := 0
+		for _, option := range a.options {
+			for _, name := range []string{"--strip-components=", "--strip="} {
+				if number, ok := strings.CutPrefix(option, name); ok {
+					if _, err := fmt.Sscan(number, &strip); err != nil {
+						return fmt.Errorf("options: %q is not a number", number)
+					}
+				}
+			}
+		}
+		for line := range strings.Lines(text) {
+			a.add(stripped(strings.TrimRight(line, "\n"), strip))
+		}
+	case "zip":
+		reader, err := zip.OpenReader(a.path)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		for _, file := range reader.File {
+			a.add(file.Name)
+		}
+	default:
+		return fmt.Errorf("archive_format %q is not tar or zip", a.format)
+	}
+	for _, name := range a.names {
+		if !filepath.IsLocal(strings.TrimSuffix(name, "/")) {
+			return fmt.Errorf("the archive has %q, which is not below the directory", name)
+		}
+	}
+	return nil
+}
+
+func (a *archived) add(name string) {
+	if name = strings.TrimPrefix(name, "./"); name != "" && name != "." {
+		a.names = append(a.names, name)
+	}
+}
+
+func stripped(name string, n int) string {
+	name = strings.TrimPrefix(name, "./")
+	for range n {
+		_, name, _ = strings.Cut(name, "/")
+	}
+	return name
+}
+
+// tops are the names at the top of the archive.
+func (a *archived) tops() []string {
+	var out []string
+	for _, name := range a.names {
+		if top, _, _ := strings.Cut(name, "/"); !slices.Contains(out, top) {
+			out = append(out, top)
+		}
+	}
+	return out
+}
+
+func (a *archived) roots(dir string) []string {
+	tops := a.tops()
+	for i := range tops {
+		tops[i] = filepath.Join(dir, tops[i])
+	}
+	return tops
+}
+
+// missing are the names that are not there, and the paths that are in the way of others.
+func (a *archived) missing(dir string) (missing, blocked []string, err error) {
+	for _, name := range a.names {
+		at := filepath.Join(dir, name)
+		info, err := os.Lstat(at)
+		switch {
+		case err != nil && strings.Contains(err.Error(), "not a directory"):
+			missing = append(missing, name)
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, name)
+		case err != nil:
+			return nil, nil, err
+		case strings.HasSuffix(name, "/") != info.IsDir() && info.Mode()&fs.ModeSymlink == 0:
+			missing = append(missing, name)
+			blocked = append(blocked, at)
+		}
+	}
+	return missing, blocked, nil
+}
+
+// wrongOwners are the paths of the archive that belong to someone else.
+func (a *archived) wrongOwners(at place, own attributes, only string) ([]string, error) {
+	if own.uid == nil && own.gid == nil {
+		return nil, nil
+	}
+	paths := a.roots(at.path)
+	if only != "" {
+		paths = []string{only}
+	}
+	var wrong []string
+	for _, root := range paths {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			changes := map[string]any{}
+			if own.compare(info, changes); len(changes) > 0 {
+				wrong = append(wrong, path)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return wrong, nil
+}
+
+func (a *archived) extract(ctx context.Context, env *Env, dir string, args Args) error {
+	if a.format == "zip" {
+		return a.unzip(dir, args.Bool("extract_perms"))
+	}
+	words := append([]string{"tar", "--extract", "--file", a.path, "--directory", dir}, a.options...)
+	_, err := env.must(ctx, words...)
+	return err
+}
+
+func (a *archived) unzip(dir string, modes bool) error {
+	reader, err := zip.OpenReader(a.path)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	root, err := os.OpenRoot(dir) // links in the archive must not lead out of the directory
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, file := range reader.File {
+		if err := unzipFile(root, file, modes); err != nil {
+			return fmt.Errorf("%s: %w", file.Name, err)
+		}
+	}
+	return nil
+}
+
+func unzipFile(root *os.Root, file *zip.File, modes bool) error {
+	name := strings.TrimSuffix(file.Name, "/")
+	if strings.HasSuffix(file.Name, "/") {
+		return root.MkdirAll(name, 0o755)
+	}
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return err
+	}
+	source, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if file.Mode()&fs.ModeSymlink != 0 {
+		link, err := io.ReadAll(io.LimitReader(source, 4096))
+		if err != nil {
+			return err
+		}
+		return root.Symlink(string(link), name)
+	}
+	mode := fs.FileMode(0o644)
+	if perm := file.Mode().Perm(); modes && perm != 0 {
+		mode = perm
+	}
+	out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, source)
+	return errors.Join(err, out.Chmod(mode), out.Close())
+}

@@ -1,0 +1,261 @@
+package modules_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ptorbus/zester/core/modules"
+)
+
+// step is one state of a test, and what it must say and leave behind.
+type step struct {
+	function, name string
+	args           map[string]any
+	result         string // true or false, "changed" or the comment of a failure
+	file           string // what the file of the test holds afterwards; empty is as before
+}
+
+// runSteps applies each step in a test run, then twice: what a test run announces happens, and happens once.
+func runSteps(t *testing.T, env *modules.Env, root, path string, steps []step) {
+	t.Helper()
+	held := func() string {
+		data, err := os.ReadFile(path)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	for _, s := range steps {
+		label := fmt.Sprintf("%s %s %v", s.function, s.name, s.args)
+		before := held()
+		preview := map[string]any{"test": true}
+		for key, value := range s.args {
+			preview[key] = value
+		}
+		announced := single(t, env, s.function, s.name, preview)
+		if held() != before {
+			t.Fatalf("%s: a test run has changed the file to %q", label, held())
+		}
+		state := single(t, env, s.function, s.name, s.args)
+		got := fmt.Sprint(state["result"])
+		if state["result"] == true && len(state["changes"].(map[string]any)) > 0 {
+			got = "changed"
+		} else if state["result"] == false {
+			got = strings.ReplaceAll(state["comment"].(string), root, "$ROOT")
+		}
+		if got != s.result {
+			t.Errorf("%s: %s, want %s", label, got, s.result)
+		}
+		if wouldChange := announced["result"] == nil; wouldChange != (got == "changed") {
+			t.Errorf("%s: the test run said %v, the run %s", label, announced["result"], got)
+		}
+		if s.file != "" && held() != s.file {
+			t.Errorf("%s: the file holds %q, want %q", label, held(), s.file)
+		}
+		if again := single(t, env, s.function, s.name, s.args); got == "changed" && (again["result"] != true || len(again["changes"].(map[string]any)) > 0) {
+			t.Errorf("%s: once more: %v %v %v", label, again["result"], again["changes"], again["comment"])
+		}
+	}
+}
+
+func TestHosts(t *testing.T) {
+	env, root := newEnv(t, nil)
+	path := filepath.Join(root, "hosts")
+	env.Config = func() map[string]any { return map[string]any{"hosts.file": path} }
+	if err := os.WriteFile(path, []byte("127.0.0.1 localhost # loop\n# comment\n10.0.0.1\tdb old\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const head = "127.0.0.1 localhost # loop\n# comment\n"
+	runSteps(t, env, root, path, []step{
+		{"host.present", "db", map[string]any{"ip": "10.0.0.1"}, "true", head + "10.0.0.1\tdb old\n"},
+		{"host.present", "web", map[string]any{"ip": "10.0.0.1"}, "changed", head + "10.0.0.1\t\tdb old web\n"},
+		{"host.present", "db", map[string]any{"ip": []any{"10.0.0.2", "fd00::1"}}, "changed",
+			head + "10.0.0.1\t\tdb old web\n10.0.0.2\t\tdb\nfd00::1\t\tdb\n"},
+		{"host.present", "db", map[string]any{"ip": "10.0.0.2", "clean": true}, "changed", head + "10.0.0.1\t\told web\n10.0.0.2\t\tdb\n"},
+		{"host.present", "db", map[string]any{"ip": "10.0.0.2", "comment": "the database"}, "changed", head + "10.0.0.1\t\told web\n10.0.0.2\t\tdb\t# the database\n"},
+		{"host.absent", "old", nil, "changed", head + "10.0.0.1\t\tweb\n10.0.0.2\t\tdb\t# the database\n"},
+		{"host.absent", "old", nil, "true", ""},
+		{"host.absent", "web", map[string]any{"ip": "10.0.0.9"}, "true", ""},
+		{"host.only", "10.0.0.1", map[string]any{"hostnames": []any{"a", "b"}}, "changed", head + "10.0.0.1\t\ta b\n10.0.0.2\t\tdb\t# the database\n"},
+		{"host.present", "db", map[string]any{"ip": "nonsense"}, `ip "nonsense" is not an address`, ""},
+	})
+}
+
+func TestAuthorizedKeys(t *testing.T) {
+	env, root := newEnv(t, map[string]string{"keys": "# team\nssh-ed25519 AAAAC3source1 one@host\nssh-rsa AAAAB3source2\n"})
+	self, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(root, "ssh", "authorized_keys")
+	with := func(more map[string]any) map[string]any {
+		args := map[string]any{"user": self.Username, "config": path}
+		for key, value := range more {
+			args[key] = value
+		}
+		return args
+	}
+	runSteps(t, env, root, path, []step{
+		{"ssh_auth.present", "AAAAB3abc", with(nil), "changed", "ssh-rsa AAAAB3abc\n"},
+		{"ssh_auth.present", "ssh-ed25519 AAAAC3def me@here", with(nil), "changed", "ssh-rsa AAAAB3abc\nssh-ed25519 AAAAC3def me@here\n"},
+		{"ssh_auth.present", "AAAAB3abc", with(map[string]any{"comment": "old key", "options": []any{"no-pty", `from="10.0.0.0/8"`}}), "changed",
+			`no-pty,from="10.0.0.0/8" ssh-rsa AAAAB3abc old key` + "\nssh-ed25519 AAAAC3def me@here\n"},
+		{"ssh_auth.absent", "ssh-rsa AAAAB3abc", with(nil), "changed", "ssh-ed25519 AAAAC3def me@here\n"},
+		{"ssh_auth.absent", "ssh-rsa AAAAB3abc", with(nil), "true", ""},
+		{"ssh_auth.present", "team", with(map[string]any{"source": "salt://keys"}), "changed",
+			"ssh-ed25519 AAAAC3def me@here\nssh-ed25519 AAAAC3source1 one@host\nssh-rsa AAAAB3source2\n"},
+		{"ssh_auth.manage", "team", with(map[string]any{"ssh_keys": []any{"ssh-rsa AAAAB3source2", "ssh-rsa AAAAB3new n"}}), "changed",
+			"ssh-rsa AAAAB3source2\nssh-rsa AAAAB3new n\n"},
+		{"ssh_auth.present", "not a key!", with(nil), `"not a key!" is not a key: write it as in authorized_keys, or the part in base64`, ""},
+	})
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	// What the user makes of the path must not lead root elsewhere.
+	elsewhere := filepath.Join(root, "elsewhere")
+	if err := os.WriteFile(elsewhere, []byte("mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(elsewhere, path); err != nil {
+		t.Fatal(err)
+	}
+	state := single(t, env, "ssh_auth.present", "AAAAB3abc", with(nil))
+	if want := fmt.Sprintf("%q is not a regular file", path); state["result"] != false || state["comment"] != want {
+		t.Errorf("%v %v, want %s", state["result"], state["comment"], want)
+	}
+}
+
+func TestExtracted(t *testing.T) {
+	env, root := newEnv(t, nil)
+	source := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(source, "app-1", "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range map[string]os.FileMode{"app-1/bin/run": 0o755, "app-1/conf": 0o640} {
+		if err := os.WriteFile(filepath.Join(source, name), []byte(name+"\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tarball := filepath.Join(source, "app.tar.gz")
+	if out, err := exec.CommandContext(t.Context(), "tar", "-czf", tarball, "-C", source, "app-1").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	zipped := func(names ...string) string {
+		var data bytes.Buffer
+		w := zip.NewWriter(&data)
+		for _, name := range names {
+			f, err := w.Create(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Write([]byte(name + "\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(source, fmt.Sprintf("%x.zip", names[0]))
+		if err := os.WriteFile(path, data.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	one := filepath.Join(root, "opt")
+	runSteps(t, env, root, filepath.Join(one, "app-1", "conf"), []step{
+		{"archive.extracted", one, map[string]any{"source": tarball}, "changed", "app-1/conf\n"},
+		{"archive.extracted", filepath.Join(root, "stripped"), map[string]any{"source": tarball, "options": "--strip-components=1"}, "changed", ""},
+		{"archive.extracted", filepath.Join(root, "marked"), map[string]any{"source": tarball, "if_missing": root}, "true", ""},
+		{"archive.extracted", filepath.Join(root, "zip"), map[string]any{"source": zipped("top/a", "top/b/c")}, "changed", ""},
+		{"archive.extracted", filepath.Join(root, "flat"), map[string]any{"source": zipped("a", "b")},
+			"the archive has 2 files or directories at its top: enforce_toplevel: false extracts it all the same", ""},
+		{"archive.extracted", filepath.Join(root, "flat"), map[string]any{"source": zipped("a", "b"), "enforce_toplevel": false}, "changed", ""},
+		{"archive.extracted", filepath.Join(root, "evil"), map[string]any{"source": zipped("../evil")}, `the archive has "../evil", which is not below the directory`, ""},
+	})
+	if got, want := listing(t, root), ""; !strings.Contains(got, "/stripped/bin/run") || !strings.Contains(got, "/zip/top/b/c") || strings.Contains(got, "evil") || got == want {
+		t.Error(got)
+	}
+	if info, err := os.Stat(filepath.Join(one, "app-1", "bin", "run")); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("%v, %v", info, err)
+	}
+	state := single(t, env, "archive.extracted", filepath.Join(root, "wrong"), map[string]any{"source": tarball, "source_hash": strings.Repeat("0", 64)})
+	if state["result"] != false || !strings.Contains(state["comment"].(string), "source_hash says 0000") {
+		t.Errorf("%v %v", state["result"], state["comment"])
+	}
+}
+
+func TestGitLatest(t *testing.T) {
+	env, root := newEnv(t, nil)
+	env.Confine = ""
+	repository := t.TempDir()
+	git := func(words ...string) string {
+		t.Helper()
+		run := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.org", "-C", repository}, words...)...)
+		out, err := run.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v: %s", words, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	commit := func(text string) string {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(repository, "f"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		git("add", "f")
+		git("commit", "-q", "-m", text)
+		return git("rev-parse", "HEAD")
+	}
+	git("init", "-q", "-b", "main")
+	first := commit("one\n")
+	git("tag", "v1")
+	dir := filepath.Join(root, "copy")
+	file := filepath.Join(dir, "f")
+	at := func(more map[string]any) map[string]any {
+		args := map[string]any{"target": dir}
+		for key, value := range more {
+			args[key] = value
+		}
+		return args
+	}
+	runSteps(t, env, root, file, []step{
+		{"git.latest", repository, at(nil), "changed", "one\n"},
+		{"git.cloned", repository, at(nil), "true", ""},
+	})
+	commit("two\n")
+	runSteps(t, env, root, file, []step{
+		{"git.latest", repository, at(nil), "changed", "two\n"},
+		{"git.latest", repository, at(map[string]any{"rev": "v1"}), "changed", "one\n"},
+		{"git.latest", repository, at(map[string]any{"rev": "main"}), "changed", "two\n"},
+		{"git.latest", repository, at(map[string]any{"rev": first}), "changed", "one\n"},
+		{"git.latest", repository, at(map[string]any{"rev": "nothing"}), fmt.Sprintf("%q has no branch and no tag %q", repository, "nothing"), ""},
+	})
+	if err := os.WriteFile(file, []byte("mine\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	runSteps(t, env, root, file, []step{
+		{"git.latest", repository, at(map[string]any{"rev": "main"}), `files were changed in "$ROOT/copy": force_reset: true throws that away`, "mine\n"},
+		{"git.latest", repository, at(map[string]any{"rev": "main", "force_reset": true}), "changed", "two\n"},
+	})
+	if err := os.MkdirAll(filepath.Join(root, "taken", "x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runSteps(t, env, root, file, []step{
+		{"git.latest", repository, map[string]any{"target": filepath.Join(root, "taken")}, `"$ROOT/taken" is there and no working copy: force_clone: true replaces it`, ""},
+		{"git.latest", repository, map[string]any{"target": filepath.Join(root, "taken"), "force_clone": true}, "changed", ""},
+	})
+}
