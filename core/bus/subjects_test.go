@@ -36,6 +36,7 @@ func TestCheckPeelIDErrors(t *testing.T) {
 func TestSubjectsAreTakenApart(t *testing.T) {
 	for subject, want := range map[string][3]string{
 		bus.Ack("j1", "a.b"):      {"j1", "ack", "a.b"},
+		bus.Output("j1", "a.b"):   {"j1", "out", "a.b"},
 		bus.Return("j1", "web-1"): {"j1", "return", "web-1"},
 		bus.JobNotes("j1"):        {},
 		bus.Command("a"):          {},

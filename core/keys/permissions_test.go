@@ -99,7 +99,7 @@ func TestPeelMayNotSend(t *testing.T) {
 	p1 := connect(t, s, s.PeelCreds(t, "p1"))
 	subjects := []string{
 		// commands, its own among them, and what others say
-		bus.Command("p1"), bus.Command("p2"), bus.JobNotes("j1"),
+		bus.Command("p1"), bus.Command("p2"), bus.JobNotes("j1"), bus.Output("j1", "p2"),
 		bus.Ack("j1", "p2"), bus.Return("j1", "p2"), bus.Event("p2", "start"), bus.Event("master", "start"),
 		bus.Ask("p2", "renew"), bus.Submit("alice"), bus.Submit("p1"), bus.Order("alice", "enroll.approve"), bus.Order("p1", "enroll.approve"),
 		bus.Republished(bus.BucketSettings, "p2"), bus.Republished(bus.BucketTrees, "states"),
@@ -147,7 +147,7 @@ func TestPeelMayNotHear(t *testing.T) {
 	p1 := connect(t, s, s.PeelCreds(t, "p1"))
 	for _, subject := range []string{
 		">", "*.>", "zester.>", bus.AllCommands, bus.Command("p2"), bus.AllRepublished, bus.Republished(bus.BucketSettings, "p2"),
-		bus.Republished(bus.BucketSettings, "*"), bus.AllReturns, bus.Return("*", "p1"), bus.AllAcks, bus.JobAll("j1"), bus.JobAll("*"), bus.AllEvents, bus.AllAsks,
+		bus.Republished(bus.BucketSettings, "*"), bus.AllReturns, bus.Return("*", "p1"), bus.AllAcks, bus.AllOutputs, bus.Output("j1", "p2"), bus.JobAll("j1"), bus.JobAll("*"), bus.AllEvents, bus.AllAsks,
 		bus.Ask("p1", "renew"), bus.AllSubmissions, bus.AllOrders, bus.PresenceConnect, bus.PresenceDisconnect, bus.PresenceList,
 		bus.Inbox("p2") + ".>", bus.Inbox("master") + ".>", "_INBOX.>", "_R_.>", bus.Inbox("p1"), "$KV.>", bus.ValueSubject(bus.BucketBasket, "p1.>"),
 		bus.PeelGet(bus.BucketBasket, ">"), bus.PeelBatch(bus.BucketFiles), "$JS.>", "$JS.EVENT.ADVISORY.>", "$SYS.>",
@@ -259,11 +259,12 @@ func TestRepliesDoNotLendRights(t *testing.T) {
 		{bus.Return("j1", "p1"), "{}"},
 		{bus.Return("j2", "p1"), ""},
 		{bus.Ack("j1", "p1"), ""},
+		{bus.Output("j1", "p1"), "{}"},
 		{bus.Event("p1", "e"), ""},
 		{bus.Ask("p1", "anything"), ""},
 	}
 	replies := []string{
-		bus.Command("p2"), bus.Return("j1", "p2"), bus.Ack("j1", "p2"), bus.Event("p2", "e"), bus.Submit("alice"), bus.Order("alice", "x"),
+		bus.Command("p2"), bus.Return("j1", "p2"), bus.Ack("j1", "p2"), bus.Output("j1", "p2"), bus.Event("p2", "e"), bus.Submit("alice"), bus.Order("alice", "x"),
 		bus.ValueSubject(bus.BucketBasket, "p2.ip"), bus.ValueSubject(bus.BucketFacts, "p2"), bus.ValueSubject(bus.BucketSettings, "p2"),
 		bus.ValueSubject(bus.BucketTrees, "states"), bus.ValueSubject(bus.BucketFiles, "c0ffee"), bus.ValueSubject(bus.BucketLeases, "publisher"),
 		"$JS.API.STREAM.DELETE.KV_trees", "$JS.API.STREAM.PURGE.KV_basket", "$JS.API.STREAM.PURGE.returns", "$JS.API.CONSUMER.DELETE.submissions.masters",

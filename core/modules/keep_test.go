@@ -430,3 +430,48 @@ func TestOutput(t *testing.T) {
 		})
 	}
 }
+
+// TestEndedState: a state whose command is ended says what it had printed.
+func TestEndedState(t *testing.T) {
+	t.Parallel()
+	env, root := newEnv(t, nil)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	go func() {
+		for t.Context().Err() == nil && !exists(root+"/begun") {
+			time.Sleep(time.Millisecond)
+		}
+		cancel(errors.New("enough"))
+	}()
+	line := "echo out; echo err >&2; touch begun; sleep 60"
+	_, err := modules.Builtin().Call(ctx, env, "state.single", []any{"cmd.run", line}, map[string]any{"cwd": root})
+	var failure *modules.Failure
+	if !errors.As(err, &failure) {
+		t.Fatal(err)
+	}
+	state := failure.Value.(map[string]any)["states"].([]any)[0].(map[string]any)
+	changes := state["changes"].(map[string]any)
+	if changes["stdout"] != "out" || changes["stderr"] != "err" || state["result"] != false || !strings.Contains(state["comment"].(string), "enough") {
+		t.Errorf("%v", state)
+	}
+}
+
+// BenchmarkCommand: what it costs to run a command, and to have it outlive the peel.
+func BenchmarkCommand(b *testing.B) {
+	for _, how := range []string{"plain", "kept"} {
+		b.Run(how, func(b *testing.B) {
+			env, _ := newEnv(b, nil)
+			k := newKeeper(b, filepath.Join(env.StateDir, "commands"))
+			for i := range b.N {
+				job := fmt.Sprintf("20260102030405060708-%08d", i)
+				if how == "kept" {
+					env.Keep = k.For(job, "cmd.run", "alice", false)
+				}
+				if _, err := modules.Builtin().Call(b.Context(), env, "cmd.run", []any{":"}, nil); err != nil {
+					b.Fatal(err)
+				}
+				k.Settled(job)
+			}
+		})
+	}
+}
