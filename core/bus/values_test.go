@@ -228,7 +228,7 @@ func TestValuesExpire(t *testing.T) {
 	t.Parallel()
 	s := server.StartTest(t)
 	core, peel := s.Core(t), s.Peel(t, "p1")
-	if _, err := peel.PutTTL(t.Context(), bus.BucketBasket, "p1.short", []byte("x"), time.Second); err != nil {
+	if _, err := peel.PutTTL(t.Context(), bus.BucketBasket, "p1.short", []byte("x"), 5*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := peel.Get(t.Context(), bus.BucketBasket, "p1.short"); err != nil {
