@@ -13,7 +13,7 @@ import (
 )
 
 // packages of a machine beyond Debian's smallest: those of an ordinary server that the guide takes for granted.
-var packages = []string{"systemd", "systemd-sysv", "dbus", "iproute2", "ca-certificates"}
+var packages = []string{"systemd", "systemd-sysv", "dbus", "iproute2", "ca-certificates", "cron"}
 
 // baseTree is a Debian of this host's release, from the mirror that apt uses. It is made once and kept in the cache.
 func baseTree(t *testing.T) string {
