@@ -2,6 +2,7 @@ package render
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -197,27 +198,44 @@ func encode(_ *frame, self any, a args) any {
 			throw("TypeError", "encode() argument '%s' must be str, not %s", name, typeName(b[i]))
 		}
 	}
+	most := rune(-1)
 	switch strings.ToLower(strings.ReplaceAll(wantStr(or(b[0], "utf-8")), "_", "-")) {
 	case "utf-8", "utf8":
 		return []byte(s)
-	case "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1":
-		if ascii(s) {
-			return []byte(s)
-		}
-		if strings.HasSuffix(wantStr(b[0]), "ascii") {
-			throw("UnicodeEncodeError", "'ascii' codec can't encode all characters")
-		}
-		out := []byte{}
-		for _, r := range s {
-			if r > 0xff {
-				throw("UnicodeEncodeError", "'latin-1' codec can't encode all characters")
-			}
-			out = append(out, byte(r))
-		}
-		return out
+	case "ascii", "us-ascii":
+		most = 0x7f
+	case "latin-1", "latin1", "iso-8859-1", "iso8859-1", "l1":
+		most = 0xff
+	default:
+		throw("LookupError", "unknown encoding: %s", str(b[0]))
 	}
-	throw("LookupError", "unknown encoding: %s", str(b[0]))
-	return nil
+	out := []byte{}
+	for i, r := range []rune(s) {
+		if r <= most {
+			out = append(out, byte(r))
+		} else {
+			out = append(out, unencodable(str(b[0]), i, r, str(or(b[1], "strict")))...)
+		}
+	}
+	return out
+}
+
+// unencodable is what stands for a character an encoding does not have.
+func unencodable(encoding string, at int, r rune, errors string) string {
+	switch errors {
+	case "strict":
+		throw("UnicodeEncodeError", "'%s' codec can't encode character %s in position %d: ordinal not in range", encoding, asciiRepr(string(r)), at)
+	case "ignore":
+		return ""
+	case "replace":
+		return "?"
+	case "xmlcharrefreplace":
+		return "&#" + strconv.Itoa(int(r)) + ";"
+	case "backslashreplace":
+		return strings.Trim(asciiRepr(string(r)), "'")
+	}
+	throw("LookupError", "unknown error handler name '%s'", errors)
+	return ""
 }
 
 func translate(_ *frame, self any, a args) any {
