@@ -37,15 +37,15 @@ type journalRecord struct {
 
 func (r journalRecord) at() time.Time { return time.Unix(0, r.At) }
 
-func appendFrame(b []byte, r journalRecord) ([]byte, error) {
-	payload, err := bus.Marshal(r)
-	if err != nil {
-		return b, err
-	}
+func appendFrame(b []byte, r journalRecord) []byte {
+	start := len(b)
 	b = append(b, frameMagic...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(payload)))
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(payload, castagnoli))
-	return append(b, payload...), nil
+	b = append(b, make([]byte, frameHeader-len(frameMagic))...)
+	b = appendRecord(b, &r)
+	head, payload := b[start+len(frameMagic):], b[start+frameHeader:]
+	binary.BigEndian.PutUint32(head, uint32(len(payload)))
+	binary.BigEndian.PutUint32(head[4:], crc32.Checksum(payload, castagnoli))
+	return b
 }
 
 // readFrame reads the frame that starts b. ok is false if there is no whole and sound one.

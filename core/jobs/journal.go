@@ -349,10 +349,7 @@ func (j *journal) append(r journalRecord, w writing) error {
 		return errJournalClosed
 	}
 	before := len(j.late)
-	b, err := appendFrame(j.late, r)
-	if err != nil {
-		return err
-	}
+	b := appendFrame(j.late, r)
 	j.late = b
 	at, size := j.size+int64(before), len(b)-before
 	if w != unwritten || len(b) > maxLate {

@@ -88,7 +88,6 @@ func (j *journal) live() int64 {
 // compact writes a file of what is still known and puts it in the journal's place.
 func (j *journal) compact() error {
 	var data []byte
-	var err error
 	for jid, e := range j.jobs {
 		records := []journalRecord{{Kind: recordBegin, JID: jid, Function: e.function, Expires: e.expires, At: e.at.UnixNano()}}
 		if ret := j.kept(jid, e); ret != nil {
@@ -98,9 +97,7 @@ func (j *journal) compact() error {
 			records = append(records, journalRecord{Kind: recordSent, JID: jid, At: e.at.UnixNano()})
 		}
 		for _, r := range records {
-			if data, err = appendFrame(data, r); err != nil {
-				return err
-			}
+			data = appendFrame(data, r)
 		}
 	}
 	if err := config.WriteFile(j.path, data, 0o600); err != nil {

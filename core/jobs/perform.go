@@ -205,7 +205,7 @@ func marshal(ret Return) (data []byte, err error) {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	return bus.Marshal(ret)
+	return appendReturn(nil, &ret)
 }
 
 // clip keeps the beginning of a long text.
