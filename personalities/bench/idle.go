@@ -109,13 +109,13 @@ func (s *swarm) startReal(session *session, n int) error {
 	if err := os.Remove(filepath.Join(auth, "nats-ca.crt")); err != nil { // whose presence asks for TLS
 		return err
 	}
-	if err := s.startMaster(session, auth); err != nil {
-		return err
-	}
 	if err := s.connectCore(ctx); err != nil {
 		return err
 	}
-	if err := s.core.Setup(ctx, 1); err != nil { // as the master does; either may be first
+	if err := s.core.Setup(ctx, 1); err != nil { // as the master does: the server does not like both at once
+		return err
+	}
+	if err := s.startMaster(session, auth); err != nil {
 		return err
 	}
 	if err := s.connectPeels(ctx, n, n-1); err != nil {
