@@ -47,16 +47,6 @@ type output struct {
 	timedOut       bool
 }
 
-// endedError is the error of a command that was ended from outside.
-type endedError struct {
-	line  string
-	cause error
-}
-
-func (e *endedError) Error() string { return fmt.Sprintf("command %q was ended: %v", e.line, e.cause) }
-
-func (e *endedError) Unwrap() error { return e.cause }
-
 // exec runs a command in a process group of its own and waits for it. The error says that it could not be started or
 // that ctx ended it; then the output is what it has printed so far, with the pid. A command that ran into its timeout is
 // an output with timedOut and code 124.
@@ -86,7 +76,7 @@ func (env *Env) exec(ctx context.Context, c command) (output, error) {
 	case out.pid == 0:
 		return out, err
 	case ctx.Err() != nil:
-		return out, &endedError{c.line, context.Cause(ctx)}
+		return out, p.ended(context.Cause(ctx))
 	case run.Err() != nil:
 		out.timedOut, out.code = true, 124
 		return out, nil
@@ -103,6 +93,13 @@ type process struct {
 	Stdin      string              `json:"stdin"`
 	Merge      bool                `json:"merge"`
 	Credential *syscall.Credential `json:"credential"`
+}
+
+func (p *process) failed(err error) error { return fmt.Errorf("command %q: %w", p.Line, err) }
+
+// ended is the error of a process that was ended from outside.
+func (p *process) ended(cause error) error {
+	return fmt.Errorf("command %q was ended: %w", p.Line, cause)
 }
 
 // run runs the process in a group of its own until it or ctx ends, which ends the group. The error is that it could not
@@ -125,7 +122,7 @@ func (p *process) run(ctx context.Context, stdout, stderr io.Writer, started fun
 		return syscall.Kill(group, syscall.SIGTERM)
 	}
 	if err := cmd.Start(); err != nil {
-		return output{}, fmt.Errorf("command %q: %w", p.Line, err)
+		return output{}, p.failed(err)
 	}
 	out.pid = cmd.Process.Pid
 	if started != nil {
@@ -142,7 +139,7 @@ func (p *process) run(ctx context.Context, stdout, stderr io.Writer, started fun
 	}
 	var exit *exec.ExitError
 	if err != nil && ctx.Err() == nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		return out, fmt.Errorf("command %q: %w", p.Line, err)
+		return out, p.failed(err)
 	}
 	return out, nil
 }

@@ -286,7 +286,7 @@ func TestKeptTimesOutAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 			spec["process"].(map[string]any)["args"] = []string{"/bin/sh", "-c", deaf}
-			spec["verdict"].(map[string]any)["line"] = deaf
+			spec["verdict"].(map[string]any)["line"], spec["process"].(map[string]any)["line"] = deaf, deaf
 			spec[c.key] = time.Second
 			if c.key == "deadline" {
 				spec[c.key] = time.Now()

@@ -92,7 +92,7 @@ func (w *keptWait) pids() (supervisor, group int) {
 func (w *keptWait) outcome(ctx context.Context) (output, error) {
 	w.showNew()
 	if ctx.Err() != nil && w.refuse() {
-		return output{}, &endedError{w.spec.Verdict.Line, context.Cause(ctx)}
+		return output{}, w.spec.Process.ended(context.Cause(ctx))
 	}
 	if err := w.untaken(); err != nil {
 		return output{}, err
@@ -104,7 +104,7 @@ func (w *keptWait) outcome(ctx context.Context) (output, error) {
 		err = json.Unmarshal(data, &end)
 	}
 	if err != nil && !lost {
-		return output{}, fmt.Errorf("command %q: how it ended cannot be read: %w", w.spec.Verdict.Line, err)
+		return output{}, w.spec.Process.failed(fmt.Errorf("how it ended cannot be read: %w", err))
 	}
 	out := output{pid: end.PID, code: end.Code, timedOut: end.TimedOut}
 	if lost {
@@ -113,21 +113,21 @@ func (w *keptWait) outcome(ctx context.Context) (output, error) {
 	for i, to := range [2]*string{&out.stdout, &out.stderr} {
 		text, err := os.ReadFile(filepath.Join(w.dir, keptStreams[i]))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return out, fmt.Errorf("command %q: what it printed cannot be read: %w", w.spec.Verdict.Line, err)
+			return out, w.spec.Process.failed(fmt.Errorf("what it printed cannot be read: %w", err))
 		}
 		*to = outputText(string(text), end.Dropped[i], w.spec.Verdict.Raw)
 	}
 	switch {
 	case lost && ctx.Err() != nil, end.Ended == endedSignal && ctx.Err() != nil:
-		return out, &endedError{w.spec.Verdict.Line, context.Cause(ctx)}
+		return out, w.spec.Process.ended(context.Cause(ctx))
 	case lost:
-		return out, fmt.Errorf("command %q: %w", w.spec.Verdict.Line, ErrLost)
+		return out, w.spec.Process.failed(ErrLost)
 	case end.Error != "":
 		return out, errors.New(end.Error)
 	case end.Ended == endedDeadline:
-		return out, &endedError{w.spec.Verdict.Line, errJobTime}
+		return out, w.spec.Process.ended(errJobTime)
 	case end.Ended == endedSignal:
-		return out, &endedError{w.spec.Verdict.Line, errors.New("its supervisor was told to end it, by somebody else than the peel")}
+		return out, w.spec.Process.ended(errors.New("its supervisor was told to end it, by somebody else than the peel"))
 	}
 	return out, nil
 }
