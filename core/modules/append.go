@@ -7,8 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/dlclark/regexp2"
-
+	"github.com/ptorbus/zester/core/render"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -79,7 +78,7 @@ func holds(text, chunk string, anySpace bool) (bool, error) {
 	for line := range strings.Lines(chunk) {
 		words := words(strings.TrimRight(line, "\r\n"))
 		for i := range words {
-			words[i] = regexp2.Escape(words[i])
+			words[i] = render.EscapeRegexp(words[i])
 		}
 		pattern += `\s*` + strings.Join(words, `\s+`) + `\s*`
 	}

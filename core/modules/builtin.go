@@ -43,7 +43,7 @@ func NewRegistry() *Registry {
 // States returns a registry of every state function, bound to env.
 func States(env *Env) *states.Registry {
 	r := &states.Registry{}
-	r.Register(testStates()...)
+	r.Register(testStates(env)...)
 	r.Register(cmdStates(env)...)
 	r.Register(newFileStates(env)...)
 	r.Register(accountStates(env)...)

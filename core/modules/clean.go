@@ -5,7 +5,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,11 +19,11 @@ func newPatterns(list []string) (patterns, error) {
 	var out patterns
 	for _, text := range list {
 		if expression, ok := strings.CutPrefix(text, "E@"); ok {
-			re, err := regexp.Compile("^(?:" + expression + ")")
+			re, err := compileExpression(expression, "")
 			if err != nil {
 				return nil, fmt.Errorf("pattern %q: %w", text, err)
 			}
-			out = append(out, re.MatchString)
+			out = append(out, func(name string) bool { fits, err := re.match(name); return fits && err == nil })
 			continue
 		}
 		glob := strings.ReplaceAll(strings.ReplaceAll(text, "[!", "[^"), "/", "\x00")

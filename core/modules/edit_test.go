@@ -119,10 +119,10 @@ func TestEditMistakes(t *testing.T) {
 		args     map[string]any
 		comment  string
 	}{
-		{"file.replace", map[string]any{"pattern": "(", "repl": ""}, `pattern "(": missing closing ) in ` + "`(`"},
-		{"file.replace", map[string]any{"pattern": "t", "repl": `\1`}, `replacement "\\1": the pattern has no group 1`},
-		{"file.replace", map[string]any{"pattern": "t", "repl": `\g<a>`}, `replacement "\\g<a>": the pattern has no group "a"`},
-		{"file.replace", map[string]any{"pattern": "t", "repl": `\q`}, `replacement "\\q": \q means nothing: write \\q for a backslash`},
+		{"file.replace", map[string]any{"pattern": "(", "repl": ""}, `regular expression '(': missing ), unterminated subpattern at position 0`},
+		{"file.replace", map[string]any{"pattern": "t", "repl": `\1`}, `replacement '\\1': invalid group reference 1`},
+		{"file.replace", map[string]any{"pattern": "t", "repl": `\g<a>`}, `replacement '\\g<a>': unknown group name 'a'`},
+		{"file.replace", map[string]any{"pattern": "t", "repl": `\q`}, `replacement '\\q': bad escape \q`},
 		{"file.replace", map[string]any{"pattern": "t", "repl": "", "flags": []any{"NONSENSE"}}, `flags: "NONSENSE" is not a flag of Python's regular expressions, such as IGNORECASE or MULTILINE`},
 		{"file.replace", map[string]any{"pattern": "t", "repl": "", "encoding": "nonsense"}, `encoding "nonsense" is not known: write utf-8, latin-1, cp1252, utf-16 or another of IANA's names`},
 		{"file.line", map[string]any{"mode": "ensure", "content": "x", "after": "nothing"}, `after matches no line`},

@@ -7,8 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dlclark/regexp2"
-
+	"github.com/ptorbus/zester/core/render"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -73,7 +72,7 @@ func matching(lines []string, pattern string, raw bytewise) ([]string, error) {
 	re, err := compileExpression(raw.in(pattern), "s")
 	if err != nil {
 		// Content that is no pattern, such as one with an open bracket, is looked for as it is.
-		if re, err = compileExpression(raw.in(regexp2.Escape(pattern)), "s"); err != nil {
+		if re, err = compileExpression(raw.in(render.EscapeRegexp(pattern)), "s"); err != nil {
 			return nil, err
 		}
 	}

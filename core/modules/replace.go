@@ -7,8 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dlclark/regexp2"
-
+	"github.com/ptorbus/zester/core/render"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -46,7 +45,7 @@ func replaced(args Args, before string) (string, error) {
 	if args.Bool("backslash_literal") {
 		template = strings.ReplaceAll(template, `\`, `\\`)
 	}
-	after, found, err := re.replace(raw.in(before), template, int(args.Int("count")))
+	after, found, err := re.Sub(template, raw.in(before), int(args.Int("count")))
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +57,7 @@ func replaced(args Args, before string) (string, error) {
 	if args.Text("not_found_content") != "" {
 		missing = args.Text("not_found_content")
 	}
-	there, err := compileExpression("^"+regexp2.Escape(raw.in(missing))+`($|(?=\r\n))`, flags)
+	there, err := compileExpression("^"+render.EscapeRegexp(raw.in(missing))+`($|(?=\r\n))`, flags)
 	if err != nil {
 		return "", err
 	}
@@ -84,7 +83,7 @@ func (s *fileStates) commentText(_ context.Context, call *states.Call, before st
 	raw := bytewiseOf(before)
 	char := call.Args.Text("char")
 	flags, bare := anchors(raw.in(call.Args.Text("regex")))
-	mark := regexp2.Escape(raw.in(char))
+	mark := render.EscapeRegexp(raw.in(char))
 	open, err := found(flags, `^(?!\s*`+mark+`)\s*`+bare, raw.in(before))
 	if err != nil {
 		return "", err
@@ -114,7 +113,7 @@ func (s *fileStates) uncommentText(_ context.Context, call *states.Call, before 
 	raw := bytewiseOf(before)
 	char := call.Args.Text("char")
 	flags, bare := "", strings.TrimLeft(raw.in(call.Args.Text("regex")), "^")
-	mark := regexp2.Escape(raw.in(char))
+	mark := render.EscapeRegexp(raw.in(char))
 	commented, err := found(flags, mark+`[ \t]*`+bare, raw.in(before))
 	if err != nil {
 		return "", err
