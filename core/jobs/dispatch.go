@@ -86,6 +86,9 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 		return r.pause(w.Attempt, d.clock.now()), err
 	}
 	if len(unheard) > 0 && d.clock.now().Before(r.Deadline) {
+		if d.flowing(job, returned, len(unheard)) {
+			return r.pause(1, d.clock.now()), nil
+		}
 		if err := d.command(ctx, &w, r, unheard); err != nil {
 			return 0, err
 		}
@@ -93,6 +96,21 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 	}
 	return r.pause(w.Attempt, d.clock.now()), nil
 }
+
+// flowing says whether returns are coming in still, so that the many of whom nothing was heard
+// are rather slow than without the command: sending it again would make them slower.
+func (d *dispatching) flowing(job *liveJob, returned, unheard int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	more := returned > job.returned
+	job.returned = returned
+	return more && unheard > flowMany && !job.sent.IsZero() && time.Since(job.sent) < flowTime
+}
+
+const (
+	flowMany = 64
+	flowTime = 10 * time.Second
+)
 
 // pause is how long to wait before looking again: longer each time, and not past the end.
 func (r *Record) pause(attempt uint64, now time.Time) time.Duration {

@@ -11,12 +11,13 @@ import (
 
 // liveJob is an open job as a master has it at hand, which only saves it from asking again.
 type liveJob struct {
-	inHand sync.Mutex // of the handler that has it
-	record *Record
-	rev    uint64
-	read   time.Time       // when the record was read, or a moment before
-	acked  map[string]bool // guarded by dispatching.mu
-	sent   time.Time       // when its commands first went out from here; guarded too
+	inHand   sync.Mutex // of the handler that has it
+	record   *Record
+	rev      uint64
+	read     time.Time       // when the record was read, or a moment before
+	acked    map[string]bool // guarded by dispatching.mu
+	sent     time.Time       // when its commands first went out from here; guarded too
+	returned int             // as the last look found; guarded too
 	// verdicts of returns of a job in batches: whether they failed. Guarded by inHand.
 	verdicts map[string]bool
 }

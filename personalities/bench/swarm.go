@@ -281,7 +281,7 @@ func wait(ctx context.Context, pace time.Duration, what string, cond func() bool
 func confirmAfter(peels int) time.Duration { return max(100, time.Duration(peels)) * time.Millisecond }
 
 const (
-	quick = 200 * time.Microsecond
+	quick = 500 * time.Microsecond
 	slow  = 10 * time.Millisecond
 )
 
