@@ -46,7 +46,7 @@ func (d *dispatching) noteSubmitted(m bus.Msg) {
 
 func (d *dispatching) answerRoll(m bus.Msg) {
 	var q rollQuestion
-	if bus.Unmarshal(m.Data, &q) != nil || !m.Wanted() {
+	if bus.Unmarshal(m.Data, &q) != nil || q.Master == d.name && !m.Wanted() {
 		return
 	}
 	a := rollAnswer{Master: d.name}
@@ -56,9 +56,20 @@ func (d *dispatching) answerRoll(m bus.Msg) {
 		a.InHand = append(a.InHand, seq)
 	}
 	d.holders.mu.Unlock()
-	if data, err := bus.Marshal(a); err == nil {
+	if !m.Wanted() {
+		d.tellHold(hold{Master: d.name, Over: true}) // which says that this one is here
+	} else if data, err := bus.Marshal(a); err == nil {
 		m.Respond(data)
 	}
+}
+
+// greet tells the others that this master is here, and they it.
+func (d *dispatching) greet() error {
+	data, err := bus.Marshal(rollQuestion{d.name})
+	if err != nil {
+		return err
+	}
+	return d.Conn.Publish(bus.MasterRoll, data)
 }
 
 // seekLost calls the roll if there is a job that somebody should have taken by now.

@@ -103,13 +103,17 @@ func (d *dispatching) watchHolders(ctx context.Context) (stop func(), err error)
 		}
 		subs = append(subs, s)
 	}
+	if err := d.greet(); err != nil {
+		stop()
+		return nil, err
+	}
 	go d.askHolders(ctx)
 	return stop, nil
 }
 
 func (d *dispatching) noteHold(m bus.Msg) {
 	var h hold
-	if bus.Unmarshal(m.Data, &h) != nil || h.Master == d.name || h.Claim == "" {
+	if bus.Unmarshal(m.Data, &h) != nil || h.Master == d.name {
 		return
 	}
 	if h.Done {
@@ -118,6 +122,9 @@ func (d *dispatching) noteHold(m bus.Msg) {
 	d.holders.mu.Lock()
 	defer d.holders.mu.Unlock()
 	d.company = true
+	if h.Claim == "" {
+		return
+	}
 	delete(d.submitted, h.JID)
 	if h.Over {
 		delete(d.held, h.Claim)

@@ -102,6 +102,14 @@ func TestTakenInSilence(t *testing.T) {
 		p := f.peel(t, "web-01")
 		f.master(t, []string{"web-01"}, long)
 		f.master(t, []string{"web-01"}, long)
+		until(t, func() bool { // both are at work, and know that they are not alone
+			n := 0
+			question, err := bus.Marshal(map[string]string{"master": "a third"})
+			if err == nil {
+				err = f.core.RequestMany(t.Context(), bus.MasterRoll, question, 100*time.Millisecond, func([]byte) bool { n++; return n < 2 })
+			}
+			return err == nil && n == 2
+		})
 		at := time.Now()
 		job := f.snatch(t, f.client(t))
 		t.Logf("taken over within %s", time.Since(at))
