@@ -306,7 +306,7 @@ func (e *yamlEmitter) key(k any, depth int) bool {
 		simple = len(x.items) == 0
 	default:
 		s, _ := yamlText(k)
-		simple = len(s) <= 128 && !strings.ContainsAny(s, "\n\u0085\u2028\u2029")
+		simple = len(s) <= 128 && !strings.ContainsAny(s, "\n\r\u0085\u2028\u2029")
 	}
 	if !simple {
 		e.indicator("?", true, false, true)

@@ -3,7 +3,9 @@ package render
 import (
 	"encoding/base64"
 	"fmt"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -38,15 +40,15 @@ func loadYAML(s string) any {
 // strings, a key given twice is an error. Mappings keep the order of their keys.
 func DecodeYAML(data []byte) (v any, err error) {
 	defer catch(&err)
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, fmt.Errorf("yaml: %s", strings.TrimPrefix(strings.ReplaceAll(err.Error(), "\n", " "), "yaml: "))
+	node, err := document.Parse(string(data))
+	if err != nil {
+		return nil, fmt.Errorf("yaml: %w", err)
 	}
-	if len(doc.Content) == 0 {
+	if node == nil {
 		return nil, nil
 	}
 	d := &yamlDecoder{budget: 1_000_000}
-	return d.value(doc.Content[0], 0), nil
+	return d.value(node, 0), nil
 }
 
 type yamlDecoder struct{ budget int }
@@ -73,10 +75,17 @@ func (d *yamlDecoder) value(n *yaml.Node, depth int) any {
 func (d *yamlDecoder) mapping(n *yaml.Node, depth int) any {
 	out := &Dict{}
 	own := &Dict{}
+	merges := func(k *yaml.Node) bool {
+		return k.Tag == "!!merge" || k.Value == "<<" && k.Style == 0 && k.Kind == yaml.ScalarNode
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 { // what is merged comes first
+		if merges(n.Content[i]) {
+			d.merge(out, n.Content[i+1], depth)
+		}
+	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
-		if k.Tag == "!!merge" || k.Value == "<<" && k.Style == 0 && k.Kind == yaml.ScalarNode {
-			d.merge(out, v, depth)
+		if merges(k) {
 			continue
 		}
 		key := d.value(k, depth+1)
@@ -117,6 +126,8 @@ func (d *yamlDecoder) merge(out *Dict, n *yaml.Node, depth int) {
 	}
 }
 
+var notBase64 = regexp.MustCompile(`[^A-Za-z0-9+/=]`)
+
 func yamlScalar(n *yaml.Node) any {
 	plain := n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
 	if n.Style&yaml.TaggedStyle != 0 {
@@ -124,9 +135,12 @@ func yamlScalar(n *yaml.Node) any {
 		case "!!str":
 			return n.Value
 		case "!!binary":
-			b, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Value), ""))
+			b, err := base64.StdEncoding.DecodeString(notBase64.ReplaceAllString(n.Value, ""))
 			if err != nil {
 				throw("ValueError", "yaml: line %d: failed to decode base64 data", n.Line)
+			}
+			if utf8.Valid(b) { // as Salt takes all bytes it can for text
+				return string(b)
 			}
 			return b
 		case "!!int", "!!float", "!!bool", "!!null":
@@ -145,6 +159,9 @@ func yamlScalar(n *yaml.Node) any {
 	}
 	if !plain {
 		return n.Value
+	}
+	if n.Value == "<<" {
+		throw("ValueError", "yaml: line %d: << is a key, it has no meaning as a value (quote it)", n.Line)
 	}
 	return document.Implicit(n.Value)
 }

@@ -35,7 +35,7 @@ func analyzeScalar(s string) scalarStyles {
 		case i > 0 && strings.ContainsRune(",?[]{}", c):
 			flow = true
 		}
-		if c != '\n' && (c < ' ' || c > '~') && !(c == 0x85 || c >= 0xa0 && c <= 0xfffd && c != 0xfeff) {
+		if c != '\n' && (c < ' ' || c > '~') && !(c >= 0xa0 && c <= 0xfffd && c != 0xfeff) {
 			special = true
 		}
 		ends := i == 0 || i == len(r)-1
@@ -103,8 +103,13 @@ func (e *yamlEmitter) fold(s string, split bool, quote rune) {
 			if r[i] == '\n' {
 				e.lineBreak()
 			}
-			for range j - i {
-				e.lineBreak()
+			for _, br := range r[i:j] {
+				if br == '\n' {
+					e.lineBreak()
+					continue
+				}
+				e.write(string(br)) // which ends the line by itself
+				e.column, e.whitespace, e.indention = 0, true, true
 			}
 			e.writeIndent()
 			e.whitespace, e.indention = false, false
