@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/jobs"
 	"github.com/ptorbus/zester/core/keys"
 )
@@ -132,5 +133,41 @@ func TestFollow(t *testing.T) {
 	}
 	if _, _, err := c.Follow(t.Context(), jobs.NewID(time.Now()), true); !errors.Is(err, jobs.ErrNoJob) {
 		t.Error(err)
+	}
+}
+
+// Who reads slowly, or pages through a long list, is told of all returns in the end.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	now := time.Now()
+	r := jobs.Record{JID: jobs.NewID(now), Operator: "alice", Target: "*", Function: "test.ping", Created: now, Deadline: now, State: jobs.StateClosed}
+	for i := range 1000 { // more than are on their way at once
+		r.Targets = append(r.Targets, fmt.Sprintf("web-%04d", i))
+	}
+	data, err := bus.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.core.Create(t.Context(), bus.BucketJobs, r.JID, data); err != nil {
+		t.Fatal(err)
+	}
+	ret, err := bus.Marshal(jobs.Return{Success: true, Value: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range r.Targets {
+		if err := f.core.Store(t.Context(), bus.Return(r.JID, id), ret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look, _, err := f.client(t).Follow(t.Context(), r.JID, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-look.Events()
+	<-time.After(6 * time.Second) // longer than an answer may take
+	if s, _ := collect(look); s.Err != nil || s.Returned != len(r.Targets) || s.ExitCode() != jobs.ExitOK {
+		t.Errorf("%d of %d returned: %v", s.Returned, len(r.Targets), s.Err)
 	}
 }

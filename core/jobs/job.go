@@ -366,10 +366,23 @@ func (j *Job) readReturns(ctx context.Context) error {
 	if !news {
 		return nil
 	}
+	ctx, idle, end := awaiting(j.ctx, readTimeout)
+	defer end()
 	return j.client.Conn.StreamMessages(ctx, bus.StreamReturns, bus.Returns(j.ID), func(subject string, data []byte, _ time.Time) error {
+		idle.Stop() // a large value takes its time to read, as may who listens
+		defer idle.Reset(readTimeout)
 		if _, _, peel, ok := bus.ParseJobSubject(subject); ok && (j.waiting[peel] || j.later[peel]) {
 			j.returned(subject, data)
 		}
 		return nil
 	})
+}
+
+// awaiting gives a context for what comes bit by bit, however long it takes in all: it ends when idle does, as if its deadline
+// were over.
+func awaiting(ctx context.Context, wait time.Duration) (_ context.Context, idle *time.Timer, end func()) {
+	ctx, stop := context.WithTimeout(ctx, MaxExpires)
+	ctx, cancel := context.WithCancelCause(ctx)
+	idle = time.AfterFunc(wait, func() { cancel(context.DeadlineExceeded) })
+	return ctx, idle, func() { idle.Stop(); cancel(nil); stop() }
 }
