@@ -18,9 +18,14 @@ import (
 
 // call runs a chunk's function under its run control.
 func (r *run) call(ctx context.Context, c *chunk, watched map[string]any, test bool) result {
+	return r.controlled(ctx, c, test, func(ctx context.Context) result { return r.once(ctx, c, watched, test) })
+}
+
+// controlled does what a chunk does under its run control.
+func (r *run) controlled(ctx context.Context, c *chunk, test bool, do func(context.Context) result) result {
 	ctx = files.InEnvironment(ctx, c.environment())
 	if c.control == nil {
-		return r.once(ctx, c, watched, test)
+		return do(ctx)
 	}
 	if c.control.timeout > 0 {
 		var cancel context.CancelFunc
@@ -32,11 +37,11 @@ func (r *run) call(ctx context.Context, c *chunk, watched map[string]any, test b
 	}
 	retry := c.control.retry
 	if retry == nil || test {
-		return r.checked(ctx, c, watched, test)
+		return r.checked(ctx, c, test, do)
 	}
 	var history []string
 	for attempt := 1; ; attempt++ {
-		res := r.checked(ctx, c, watched, test)
+		res := r.checked(ctx, c, test, do)
 		if res.Outcome == retry.until || attempt >= retry.attempts || ctx.Err() != nil {
 			if len(history) > 0 {
 				res.Comment = strings.Join(append(history, res.Comment), "\n")
@@ -55,9 +60,9 @@ func (r *run) call(ctx context.Context, c *chunk, watched map[string]any, test b
 	}
 }
 
-// checked runs the function and then the check_cmd, which alone decide on the result.
-func (r *run) checked(ctx context.Context, c *chunk, watched map[string]any, test bool) result {
-	res := r.once(ctx, c, watched, test)
+// checked does it and then runs the check_cmd, which alone decide on the result.
+func (r *run) checked(ctx context.Context, c *chunk, test bool, do func(context.Context) result) result {
+	res := do(ctx)
 	if len(c.control.checkCmd) == 0 || test || ctx.Err() != nil {
 		return res
 	}

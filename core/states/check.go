@@ -1,5 +1,7 @@
 package states
 
+import "slices"
+
 // status says what the requisites of a state allow.
 type status uint8
 
@@ -28,6 +30,18 @@ type tally struct {
 // target and their _any forms only where no target succeeded; onchanges and onchanges_any run for any change of a
 // target that did not fail; onfail and onfail_any run for any failure, onfail_all where all failed.
 func (r *run) requisites(c *chunk) verdict {
+	v := r.verdict(c, nil)
+	for _, other := range c.prerequired {
+		if res := r.result(other); res.Outcome == Failed {
+			v.status = fails
+			v.failed = append(v.failed, other.pos.file.sls+"."+other.id)
+		}
+	}
+	return v
+}
+
+// verdict is what the requisites of c say, but for those of the states that are to run before it.
+func (r *run) verdict(c *chunk, but []*chunk) verdict {
 	var v verdict
 	var noChange, changeSeen, noFailure, failing bool
 	for i := range c.reqs {
@@ -35,7 +49,7 @@ func (r *run) requisites(c *chunk) verdict {
 		if req.kind == prereq || req.kind == listen {
 			continue
 		}
-		t := r.tally(req, &v)
+		t := r.tally(req, &v, but)
 		switch req.kind {
 		case require, watch:
 			failing = failing || t.failed > 0
@@ -48,12 +62,6 @@ func (r *run) requisites(c *chunk) verdict {
 			noFailure = noFailure || t.failed == 0
 		case onfailAll:
 			noFailure = noFailure || t.failed < t.total
-		}
-	}
-	for _, other := range c.prerequired {
-		if res := r.result(other); res.Outcome == Failed {
-			failing = true
-			v.failed = append(v.failed, other.pos.file.sls+"."+other.id)
 		}
 	}
 	switch {
@@ -69,11 +77,14 @@ func (r *run) requisites(c *chunk) verdict {
 	return v
 }
 
-func (r *run) tally(req *requisite, v *verdict) tally {
+func (r *run) tally(req *requisite, v *verdict, but []*chunk) tally {
 	var t tally
 	watching := req.kind == watch || req.kind == watchAny
 	hard := watching || req.kind == require || req.kind == requireAny
 	req.each(func(target *chunk) bool {
+		if slices.Contains(but, target) {
+			return true
+		}
 		res := r.result(target)
 		t.total++
 		if res.Outcome == Failed {

@@ -17,8 +17,9 @@ type control struct {
 	retry          *retry
 	failhard       *bool
 	parallel       bool
-	// afterFailhard lets an onfail state run although a failhard stopped the run (onfail_stop: false).
-	afterFailhard bool
+	// handles says of an onfail state that it deals with the failure (onfail_stop: false): it runs although a failhard has
+	// stopped the run, and if it succeeds the run has not failed.
+	handles bool
 	// event is the tag of fire_event; eventDefault asks for the state's own tag.
 	event        string
 	eventDefault bool
@@ -181,7 +182,7 @@ func (c *control) setSwitch(key string, on bool) {
 	case "parallel":
 		c.parallel = on
 	case "onfail_stop":
-		c.afterFailhard = !on
+		c.handles = !on
 	}
 }
 

@@ -12,7 +12,7 @@
 // The language is Salt's, held to it by core/modules/testdata/salt. It differs where Salt would guess or stay silent: an
 // unknown function or argument, an argument given twice, a second YAML document and a requisite or listen that means
 // nothing are errors; true and false are conditions; a number with a fraction keeps its digits where text is wanted
-// (version: 1.10); of the top file only the environment asked for counts. A state that failed only because of another,
+// (version: 1.10). A state that failed only because of another,
 // or that failhard kept from running, is listed as blocked. onfail_stop: false lets an onfail state run although a
 // failhard has stopped the run. onfail counts blocked states as failed, but not what a test run would change. check_cmd
 // is not run in a test run. What a state needs is pulled in front of it, as up to Salt 3007.

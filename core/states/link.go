@@ -257,10 +257,16 @@ func (c *chunk) needs(do func(*chunk) bool) {
 		return more
 	}
 	for i := range c.reqs {
-		if k := c.reqs[i].kind; k == prereq || k == listen {
+		switch c.reqs[i].kind {
+		case listen:
 			continue
+		case prereq:
+			seen := map[*chunk]bool{c: true}
+			c.reqs[i].each(func(t *chunk) bool { return t.foreseen(seen, visit) })
+		default:
+			c.reqs[i].each(visit)
 		}
-		if c.reqs[i].each(visit); !more {
+		if !more {
 			return
 		}
 	}
@@ -269,6 +275,35 @@ func (c *chunk) needs(do func(*chunk) bool) {
 			return
 		}
 	}
+}
+
+// foreseen calls do for what must have run for it to be known what c would do, until do returns false: what c needs itself,
+// and what those need that decide as prereq whether it runs.
+func (c *chunk) foreseen(seen map[*chunk]bool, do func(*chunk) bool) bool {
+	if seen[c] {
+		return true
+	}
+	seen[c] = true
+	more := true
+	for i := range c.reqs {
+		switch c.reqs[i].kind {
+		case listen:
+		case prereq:
+			c.reqs[i].each(func(t *chunk) bool {
+				more = t.foreseen(seen, do)
+				return more
+			})
+		default:
+			c.reqs[i].each(func(t *chunk) bool {
+				more = seen[t] || do(t)
+				return more
+			})
+		}
+		if !more {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *sorter) cycle(ch *chunk) {

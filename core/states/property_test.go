@@ -24,6 +24,7 @@ type graph struct {
 	parallel []bool               // parallel: true
 	requires []map[string][]int   // by kind, of the ordering kinds
 	prereq   [][]int              // targets, which run later
+	prior    [][]int              // those whose prereq a state is
 	listen   [][]int              // targets
 	text     string               // as an SLS file, requisites as themselves or in their _in form
 	before   map[int]map[int]bool // before[a][b]: b runs before a
@@ -39,7 +40,7 @@ func randomGraph(r *rand.Rand) *graph {
 		g.outcome = append(g.outcome, []string{"succeed", "succeed", "change", "fail"}[r.IntN(4)])
 		g.parallel = append(g.parallel, r.IntN(4) == 0)
 		g.requires = append(g.requires, map[string][]int{})
-		g.prereq, g.listen = append(g.prereq, nil), append(g.listen, nil)
+		g.prereq, g.prior, g.listen = append(g.prereq, nil), append(g.prior, nil), append(g.listen, nil)
 		in[i], direct[i] = map[string][]int{}, map[string][]int{}
 		g.before[i] = map[int]bool{}
 	}
@@ -63,17 +64,27 @@ func randomGraph(r *rand.Rand) *graph {
 		switch pick := r.IntN(len(ordering) + 2); {
 		case pick < len(ordering):
 			kind := ordering[pick]
-			g.requires[a][kind] = append(g.requires[a][kind], b)
-			g.before[a][b] = true
+			old := g.requires[a][kind]
+			if g.requires[a][kind] = append(slices.Clip(old), b); g.cyclic(b) {
+				g.requires[a][kind] = old
+				continue
+			}
 			write(kind, a, b)
 		case pick == len(ordering):
-			g.prereq[b] = append(g.prereq[b], a)
-			g.before[a][b] = true
+			old, oldPrior := g.prereq[b], g.prior[a]
+			g.prereq[b], g.prior[a] = append(slices.Clip(old), a), append(slices.Clip(oldPrior), b)
+			if g.cyclic(rank...) {
+				g.prereq[b], g.prior[a] = old, oldPrior
+				continue
+			}
 			write("prereq", b, a)
 		default:
 			g.listen[a] = append(g.listen[a], b)
 			write("listen", a, b)
 		}
+	}
+	for i := range g.n {
+		g.needs(i, func(j int) { g.before[i][j] = true })
 	}
 	var b strings.Builder
 	for i := range g.n {
@@ -89,6 +100,62 @@ func randomGraph(r *rand.Rand) *graph {
 	}
 	g.text = b.String()
 	return g
+}
+
+// needs calls do for all that must have run before a state: what it requires, the states that are to run before it, and
+// what must have run for it to be known what the states would do before which it is to run.
+func (g *graph) needs(i int, do func(int)) {
+	for _, list := range g.requires[i] {
+		for _, j := range list {
+			do(j)
+		}
+	}
+	for _, j := range g.prior[i] {
+		do(j)
+	}
+	if len(g.prereq[i]) == 0 {
+		return
+	}
+	seen := map[int]bool{}
+	var foreseen func(int)
+	foreseen = func(target int) {
+		if seen[target] {
+			return
+		}
+		seen[target] = true
+		for _, list := range g.requires[target] {
+			for _, j := range list {
+				do(j)
+			}
+		}
+		for _, next := range g.prereq[target] {
+			foreseen(next)
+		}
+	}
+	for _, target := range g.prereq[i] {
+		foreseen(target)
+	}
+}
+
+// cyclic reports whether one of these states needs itself. Without prereq their rank keeps them from it.
+func (g *graph) cyclic(states ...int) bool {
+	if !slices.ContainsFunc(g.prereq, func(targets []int) bool { return len(targets) > 0 }) {
+		return false
+	}
+	const visiting, done = 1, 2
+	mark := make([]int, g.n)
+	var visit func(int) bool
+	visit = func(i int) bool {
+		if mark[i] != 0 {
+			return mark[i] == visiting
+		}
+		mark[i] = visiting
+		found := false
+		g.needs(i, func(j int) { found = found || visit(j) })
+		mark[i] = done
+		return found
+	}
+	return slices.ContainsFunc(states, visit)
 }
 
 // recorder is the function of every state of a graph: it notes when it starts and ends.
@@ -231,7 +298,8 @@ func (g *graph) compareWithSalt(t *testing.T, seed uint64, results []string) {
 	}
 }
 
-func (g *graph) salt(i int, settle func(int) *saltResult) *saltResult {
+// words are what Salt's check_requisite finds of the requisites that a state has itself.
+func (g *graph) words(i int, settle func(int) *saltResult) map[string]bool {
 	all := map[string]bool{}
 	for kind, list := range g.requires[i] {
 		stats := map[string]bool{}
@@ -281,28 +349,33 @@ func (g *graph) salt(i int, settle func(int) *saltResult) *saltResult {
 			all[word] = true
 		}
 	}
-	for j := range g.n { // the states that have this one as their prereq
-		if slices.Contains(g.prereq[j], i) && !settle(j).ok {
+	return all
+}
+
+func (g *graph) salt(i int, settle func(int) *saltResult) *saltResult {
+	all := g.words(i, settle)
+	for _, j := range g.prior[i] {
+		if !settle(j).ok {
 			all["fail"] = true
 		}
 	}
 	switch {
 	case all["fail"]:
 		return &saltResult{}
-	case all["onfail"] && !(all["onchangesmet"] && all["change"]), all["onchanges"] && !all["onchangesmet"]:
+	case idleBy(all):
 		return &saltResult{ok: true, idle: true}
 	}
 	if targets := g.prereq[i]; len(targets) > 0 {
 		change := false
 		for _, target := range targets {
-			if found := g.foreseen(target); found == "fail" {
+			if found := g.foreseen(target, settle); found == "fail" {
 				return &saltResult{}
 			} else if found == "change" {
 				change = true
 			}
 		}
 		if !change {
-			return &saltResult{ok: true}
+			return &saltResult{ok: true, idle: true}
 		}
 	}
 	switch g.outcome[i] {
@@ -314,10 +387,21 @@ func (g *graph) salt(i int, settle func(int) *saltResult) *saltResult {
 	return &saltResult{ok: true, ran: true, changes: all["change"]}
 }
 
-// foreseen is what a test finds of a state: nothing to do, if it is itself to run only before a state that has nothing to do.
-func (g *graph) foreseen(i int) string {
+func idleBy(words map[string]bool) bool {
+	return words["onfail"] && !(words["onchangesmet"] && words["change"]) || words["onchanges"] && !words["onchangesmet"]
+}
+
+// foreseen is what a test finds of a state: nothing to do, if its requisites keep it from running, or if it is itself to run
+// only before a state that has nothing to do.
+func (g *graph) foreseen(i int, settle func(int) *saltResult) string {
+	switch words := g.words(i, settle); {
+	case words["fail"]:
+		return "fail"
+	case idleBy(words):
+		return "succeed"
+	}
 	if targets := g.prereq[i]; len(targets) > 0 &&
-		!slices.ContainsFunc(targets, func(target int) bool { return g.foreseen(target) != "succeed" }) {
+		!slices.ContainsFunc(targets, func(target int) bool { return g.foreseen(target, settle) != "succeed" }) {
 		return "succeed"
 	}
 	return g.outcome[i]

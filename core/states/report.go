@@ -17,6 +17,8 @@ type StateResult struct {
 	Run int
 	// Ran is false when requisites or conditions kept the function from running.
 	Ran bool
+	// Handled failures have been dealt with by onfail states with onfail_stop: false, and do not make the run fail.
+	Handled bool
 	// Blocked states failed only because of others: a failed requisite, a failhard, a cancelled run.
 	Blocked bool
 }
@@ -29,10 +31,10 @@ type Report struct {
 	Duration time.Duration
 }
 
-// Failed reports whether any state failed.
+// Failed reports whether any state failed, and no other has dealt with that.
 func (r Report) Failed() bool {
 	for i := range r.States {
-		if r.States[i].Outcome == Failed {
+		if r.States[i].Outcome == Failed && !r.States[i].Handled {
 			return true
 		}
 	}
@@ -66,6 +68,7 @@ func (r Report) Changed() bool {
 //	  run       place in the order of execution, from 1
 //	  ran       bool: whether the function was run at all
 //	  blocked   bool: failed only because of another state
+//	  handled   true for a failure that an onfail state with onfail_stop: false has dealt with, else left out
 //	  warnings  list of text, left out when there are none
 //
 // Fit adds omitted, the number of states that are left out of the list.
@@ -90,7 +93,7 @@ func (r Report) Data() map[string]any {
 		list[i] = s.Data()
 	}
 	var result any = true
-	if failed+blocked > 0 {
+	if r.Failed() {
 		result = false
 	} else if would > 0 {
 		result = nil
@@ -116,6 +119,9 @@ func (s *StateResult) Data() map[string]any {
 		"started": stamp(s.Started), "duration": milliseconds(s.Duration),
 		"run": int64(s.Run), "ran": s.Ran, "blocked": s.Blocked,
 	}
+	if s.Handled {
+		data["handled"] = true
+	}
 	if len(s.Warnings) > 0 {
 		warnings := make([]any, len(s.Warnings))
 		for i, w := range s.Warnings {
@@ -124,6 +130,14 @@ func (s *StateResult) Data() map[string]any {
 		data["warnings"] = warnings
 	}
 	return data
+}
+
+// saltData is the result as Salt has it in the events of a run.
+func (s *StateResult) saltData() map[string]any {
+	return map[string]any{
+		"__id__": s.ID, "__sls__": s.SLS, "__run_num__": int64(s.Run - 1), "name": s.Name, "result": s.Outcome.Data(), "changes": s.Changes,
+		"comment": s.Comment, "start_time": s.Started.Format("15:04:05.000000"), "duration": milliseconds(s.Duration),
+	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/ptorbus/zester/core/files"
 )
 
 // run is one walk over a plan.
@@ -23,7 +21,7 @@ type run struct {
 // result of a chunk as requisites see it.
 type result struct {
 	StateResult
-	// idle states were left out because of onchanges or onfail: they satisfy no _any requisite, as in Salt.
+	// idle states were left out because of onchanges, onfail or prereq: they satisfy no _any requisite, as in Salt.
 	idle bool
 	// skipWatch is Result.SkipWatch.
 	skipWatch bool
@@ -43,6 +41,7 @@ func (p *Plan) Run(ctx context.Context) Report {
 	} else {
 		r.inOrder(ctx)
 	}
+	r.handled()
 	report := Report{Test: p.opts.Test, Started: started, States: make([]StateResult, 0, len(p.chunks))}
 	listened := r.listeners(ctx)
 	for i := range r.results {
@@ -76,9 +75,9 @@ func (r *run) finish(c *chunk, res result) {
 	if c.control != nil && (c.control.event != "" || c.control.eventDefault) && r.opts.Event != nil {
 		tag := c.control.event
 		if tag == "" {
-			tag = "state_result/" + c.id
+			tag = c.name
 		}
-		r.opts.Event(tag, res.Data())
+		r.opts.Event("state_result/"+tag, map[string]any{"ret": res.saltData()})
 	}
 	if r.opts.Progress != nil {
 		r.opts.Progress(res.StateResult)
@@ -107,7 +106,7 @@ func (r *run) evaluate(ctx context.Context, c *chunk) result {
 	}
 	v := r.requisites(c)
 	if v.status == proceed || v.status == changed {
-		if stopped := r.stopper(); stopped != nil && !(c.control != nil && c.control.afterFailhard && c.hasOnfail()) {
+		if stopped := r.stopper(); stopped != nil && !(c.control != nil && c.control.handles && c.hasOnfail()) {
 			return blocked(fmt.Sprintf("not run: %s failed and failhard stops the run", stopped.label()))
 		}
 	}
@@ -128,6 +127,32 @@ func (r *run) evaluate(ctx context.Context, c *chunk) result {
 		}
 	}
 	return r.call(ctx, c, v.watched, r.opts.Test)
+}
+
+// handled marks the failures that onfail states with onfail_stop: false have dealt with: all of them succeeded.
+func (r *run) handled() {
+	failed := map[*chunk]bool{} // whether a handler of theirs failed as well
+	for _, c := range r.chunks {
+		if c.control == nil || !c.control.handles {
+			continue
+		}
+		for _, k := range [...]kind{onfail, onfailAny, onfailAll} {
+			req := c.requisite(k)
+			if req == nil {
+				continue
+			}
+			req.each(func(t *chunk) bool {
+				if r.result(t).Outcome == Failed && t.seq != absent {
+					res := r.result(c)
+					failed[t] = failed[t] || res.Outcome == Failed || !res.Ran
+				}
+				return true
+			})
+		}
+	}
+	for c, again := range failed {
+		r.results[c.seq].Handled = !again
+	}
 }
 
 func (r *run) stopper() *chunk {
@@ -178,14 +203,20 @@ func (r *run) pretest(ctx context.Context, c *chunk, pre *requisite) (res result
 	case len(failed) > 0:
 		return blocked("one or more requisites failed: " + strings.Join(failed, ", ")), true
 	case !wanted:
-		return skipped("not run: the prereq states would change nothing"), true
+		return idle("not run: the prereq states would change nothing"), true
 	}
 	return result{}, false
 }
 
-// foresee returns what t would do once its turn comes: nothing, if it is itself to run only before a state that would
-// change nothing.
+// foresee returns what t would do once its turn comes: nothing, if its requisites keep it from running, or if it is itself
+// to run only before a state that would change nothing.
 func (r *run) foresee(ctx context.Context, t *chunk) result {
+	switch v := r.verdict(t, t.prerequired); v.status {
+	case fails:
+		return blocked("one or more requisites failed: " + strings.Join(v.failed, ", "))
+	case noOnchanges, noOnfail:
+		return idle("")
+	}
 	if pre := t.requisite(prereq); pre != nil {
 		wanted := false
 		pre.each(func(next *chunk) bool {
@@ -241,18 +272,14 @@ func (r *run) listeners(ctx context.Context) []StateResult {
 	return out
 }
 
-// listener reacts for one state. Its conditions are looked at anew: much has changed since.
+// listener reacts for one state, under its run control. Its conditions are looked at anew: much has changed since.
 func (r *run) listener(ctx context.Context, c *chunk, watched map[string]any) result {
 	if ctx.Err() != nil {
 		return blocked("not run: the run was cancelled")
 	}
-	ctx = files.InEnvironment(ctx, c.environment())
-	if c.control != nil {
-		if res, skip := r.conditions(ctx, c); skip {
-			return res
-		}
-	}
-	return r.apply(ctx, c, c.fn.Watch, watched, r.opts.Test)
+	return r.controlled(ctx, c, r.opts.Test, func(ctx context.Context) result {
+		return r.apply(ctx, c, c.fn.Watch, watched, r.opts.Test)
+	})
 }
 
 func (res *result) changed() bool { return len(res.Changes) > 0 || res.Outcome == WouldChange }

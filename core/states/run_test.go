@@ -82,18 +82,31 @@ func TestRetryTiming(t *testing.T) {
 	})
 }
 
+// TestRetrySplay: attempts are an interval and at most the splay apart.
+func TestRetrySplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan, err := waiting(t, "a:\n  t.error:\n    - retry: {attempts: 20, interval: 10, splay: 5}\n", states.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := plan.Run(t.Context()).States[0].Duration; d <= 190*time.Second || d >= 285*time.Second {
+			t.Errorf("20 attempts took %s", d)
+		}
+	})
+}
+
 // TestEventsAndProgress: fire_event sends the state's result under its tag, Progress sees every state.
 func TestEventsAndProgress(t *testing.T) {
 	var events, progress []string
 	plan, err := waiting(t, "a:\n  test.nop:\n    - fire_event: true\nb:\n  t.error:\n    - fire_event: my/tag\nc: test.nop\nd:\n  test.nop:\n    - fire_event: false\n", states.Options{
-		Event:    func(tag string, data map[string]any) { events = append(events, fmt.Sprint(tag, " ", data["result"])) },
+		Event:    func(tag string, data map[string]any) { events = append(events, fmt.Sprint(tag, " ", data["ret"].(map[string]any)["result"])) },
 		Progress: func(s states.StateResult) { progress = append(progress, s.ID) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	plan.Run(t.Context())
-	if got := strings.Join(events, ", "); got != "state_result/a true, my/tag false" {
+	if got := strings.Join(events, ", "); got != "state_result/a true, state_result/my/tag false" {
 		t.Errorf("events: %s", got)
 	}
 	if got := strings.Join(progress, " "); got != "a b c d" {

@@ -67,7 +67,8 @@ type Options struct {
 	Command func(ctx context.Context, command Command) (int, error)
 	// Call runs the execution function of an onlyif or unless with fun:.
 	Call func(ctx context.Context, function string, args []any, kwargs map[string]any) (any, error)
-	// Event sends the event of a state with fire_event. Nil sends nothing.
+	// Event sends the event of a state with fire_event: the tag is state_result/ and the state's name, or the text of
+	// fire_event; the data has the result under ret, in Salt's form. Nil sends nothing.
 	Event func(tag string, data map[string]any)
 	// Log is told of faults in state functions; may be nil.
 	Log *slog.Logger
