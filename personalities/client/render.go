@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
-	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/modules"
@@ -149,21 +146,16 @@ func readSettings(path string) (*settings.Map, error) {
 	return settings.Parse(path, data)
 }
 
-// readMap reads a file of variables; no file is no variables.
+// readMap is readContext for plain data, such as facts are.
 func readMap(path string) (map[string]any, error) {
-	m := map[string]any{}
-	if path == "" {
-		return m, nil
-	}
-	data, err := os.ReadFile(path)
+	vars, err := readContext(path)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, err
 	}
-	if err := yaml.Unmarshal(data, &m); errors.As(err, new(*yaml.TypeError)) {
-		return nil, fmt.Errorf("%s: want a map of names to values", path)
-	} else if err != nil {
-		return nil, yamlError(path, err)
+	for name, v := range vars {
+		if vars[name], err = render.Plain(v); err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", path, name, err)
+		}
 	}
-	plain, _ := bus.Plain(m).(map[string]any)
-	return plain, nil
+	return vars, nil
 }
