@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,18 +70,28 @@ func TestCostPerStateIsFlat(t *testing.T) {
 		env := converged(t, n)
 		best := time.Hour
 		for range 5 {
-			started := time.Now()
+			before := processorTime(t)
 			if _, err := modules.Builtin().Call(t.Context(), env, "state.apply", []any{"main"}, nil); err != nil {
 				t.Fatal(err)
 			}
-			best = min(best, time.Since(started))
+			best = min(best, processorTime(t)-before)
 		}
 		return float64(best.Nanoseconds()) / float64(n)
 	}
 	small, large := perState(50), perState(1000)
 	t.Logf("a state takes %.1f µs among 50, %.1f µs among 1,000: ratio %.2f", small/1000, large/1000, large/small)
-	// A quadratic step would make the ratio 20; the margin is for machines with other work.
-	if large/small > 3 {
+	// A quadratic step would make the ratio 20; the margin is for collections of garbage, and caches that others use too.
+	if large/small > 8 {
 		t.Errorf("a state takes %.1f µs among 50 and %.1f µs among 1,000", small/1000, large/1000)
 	}
+}
+
+// processorTime is what this process has computed so far, which other work of the machine does not lengthen as it does time.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

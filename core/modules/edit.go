@@ -134,7 +134,7 @@ func (s *fileStates) rewrite(at place, before, after string, own attributes, arg
 			if err != nil {
 				return err
 			}
-			if err := fill(file, &content{data: []byte(after)}); err != nil {
+			if err := fill(file, &content{data: []byte(after)}, true); err != nil {
 				return err
 			}
 			return own.apply(at.path, at.info)

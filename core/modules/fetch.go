@@ -187,7 +187,7 @@ func (s *fileStates) localCopy(ctx context.Context, source, pattern string, args
 		return "", nil, err
 	}
 	clean = func() { _ = os.Remove(file.Name()) }
-	if err := fill(file, c); err != nil {
+	if err := fill(file, c, false); err != nil {
 		clean()
 		return "", nil, err
 	}

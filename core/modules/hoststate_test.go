@@ -259,3 +259,57 @@ func TestGitLatest(t *testing.T) {
 		{"git.latest", repository, map[string]any{"target": filepath.Join(root, "taken"), "force_clone": true}, "changed", ""},
 	})
 }
+
+func TestFstab(t *testing.T) {
+	env, root := newEnv(t, nil)
+	env.Confine = ""
+	path := filepath.Join(root, "fstab")
+	if err := os.WriteFile(path, []byte("# fstab\nUUID=1 / ext4 defaults 0 1\n/dev/sdb1 /srv/my\\040data ext4 ro 0 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const head = "# fstab\nUUID=1 / ext4 defaults 0 1\n"
+	line := func(more map[string]any) map[string]any {
+		args := map[string]any{"config": path, "fs_file": "/srv/my data", "fs_vfstype": "ext4"}
+		for key, value := range more {
+			args[key] = value
+		}
+		return args
+	}
+	runSteps(t, env, root, path, []step{
+		{"mount.fstab_present", "/dev/sdb1", line(map[string]any{"fs_mntops": "ro", "fs_passno": int64(2)}), "true", ""},
+		{"mount.fstab_present", "/dev/sdb1", line(map[string]any{"fs_mntops": []any{"ro", "noexec"}}), "changed", head + "/dev/sdb1\t\t/srv/my\\040data\t\text4\t\tro,noexec\t\t0\t\t0\n"},
+		{"mount.fstab_absent", "/dev/sdb1", map[string]any{"config": path, "fs_file": "/srv/my data"}, "changed", head},
+		{"mount.fstab_present", "tmpfs", map[string]any{"config": path, "fs_file": "/tmp", "fs_vfstype": "tmpfs"}, "changed", head + "tmpfs\t\t/tmp\t\ttmpfs\t\tdefaults\t\t0\t\t0\n"},
+	})
+}
+
+func TestPkgrepo(t *testing.T) {
+	env, root := newEnv(t, map[string]string{"key.asc": "-----BEGIN PGP PUBLIC KEY BLOCK-----\nx\n"})
+	env.Confine = ""
+	path, key := filepath.Join(root, "sources.list.d", "app.list"), filepath.Join(root, "keys", "app.asc")
+	repo := func(more map[string]any) map[string]any {
+		args := map[string]any{"file": path, "refresh": false}
+		for name, value := range more {
+			args[name] = value
+		}
+		return args
+	}
+	const line = "deb https://example.org/debian bookworm main"
+	signed := "deb [signed-by=" + key + "] https://example.org/debian bookworm main\n"
+	runSteps(t, env, root, path, []step{
+		{"pkgrepo.managed", line, repo(nil), "changed", line + "\n"},
+		{"pkgrepo.managed", line, repo(map[string]any{"signedby": key, "key_url": "salt://key.asc"}), "changed", signed},
+		{"pkgrepo.managed", "deb [signed-by=" + key + "] https://example.org/debian bookworm main", repo(nil), "true", signed},
+		{"pkgrepo.managed", "deb https://example.org/debian/ trixie main", repo(map[string]any{"comps": "main,contrib", "architectures": "amd64"}), "changed",
+			signed + "deb [arch=amd64] https://example.org/debian/ trixie main contrib\n"},
+		{"pkgrepo.managed", "deb https://example.org/debian trixie main", repo(map[string]any{"disabled": true}), "changed",
+			signed + "# deb https://example.org/debian trixie main\n"},
+		{"pkgrepo.absent", line, repo(nil), "changed", "# deb https://example.org/debian trixie main\n"},
+		{"pkgrepo.managed", line, repo(map[string]any{"clean_file": true}), "changed", line + "\n"},
+		{"pkgrepo.managed", "ppa:someone/something", repo(nil),
+			`"ppa:someone/something" is not a line of APT's sources, such as deb https://example.org/debian bookworm main`, ""},
+	})
+	if data, err := os.ReadFile(key); err != nil || !strings.HasPrefix(string(data), "-----BEGIN") {
+		t.Errorf("the key: %q, %v", data, err)
+	}
+}

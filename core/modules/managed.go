@@ -155,7 +155,7 @@ func (s *fileStates) check(ctx context.Context, line, temp string, args Args) er
 			return err
 		}
 		defer os.Remove(copied.Name())
-		if err := fill(copied, &content{open: func() (io.ReadCloser, error) { return os.Open(temp) }}); err != nil {
+		if err := fill(copied, &content{open: func() (io.ReadCloser, error) { return os.Open(temp) }}, false); err != nil {
 			return err
 		}
 		temp = copied.Name()
@@ -193,7 +193,7 @@ func (s *fileStates) backup(path string) error {
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := fill(file, &content{open: func() (io.ReadCloser, error) { return os.Open(path) }}); err != nil {
+	if err := fill(file, &content{open: func() (io.ReadCloser, error) { return os.Open(path) }}, false); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil

@@ -92,7 +92,6 @@ func (s *fileStates) link(call *states.Call, at place, target string, own attrib
 	}
 	if err != nil {
 		_ = os.Remove(temp)
-		return err
 	}
-	return syncDir(parent(at.path))
+	return err
 }
