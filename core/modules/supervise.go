@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What is in the directory of a kept command. The order in which its files come and go says how far it came, whoever
@@ -69,31 +71,57 @@ var (
 // Supervise runs the command that a peel has left in dir and leaves there how it ended, until ctx ends it. It is what
 // Keeper.Supervisor starts; it does not need the peel.
 func Supervise(ctx context.Context, dir string) error {
-	spec, lock, err := takeCommand(dir)
-	if err != nil || spec == nil {
+	spec, err := readKept(filepath.Join(dir, keptSpec))
+	if _, gone := os.Stat(dir); gone == nil && errors.Is(err, fs.ErrNotExist) {
+		return nil // another has taken it
+	}
+	if err != nil {
+		return err
+	}
+	// Before anything starts: a disk that is full does not take the end of a command.
+	var files [3]*os.File
+	for i, name := range []string{keptStreams[0], keptStreams[1], keptStatus + ".new"} {
+		if files[i], err = reserve(filepath.Join(dir, name), keptRoom[i]); err != nil {
+			return err
+		}
+		defer files[i].Close()
+	}
+	lock, err := takeCommand(dir)
+	if err != nil || lock == nil {
 		return err
 	}
 	defer lock.Close()
-	outcome := spec.supervise(ctx, dir, lock)
-	data, err := json.Marshal(outcome)
+	data, err := json.Marshal(spec.supervise(ctx, files[0], files[1], lock))
+	if err == nil {
+		_, err = files[2].Write(data)
+	}
 	if err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(dir, keptStatus), data)
+	return os.Rename(files[2].Name(), filepath.Join(dir, keptStatus))
 }
 
-// takeCommand reads the command and takes it, which only one process can. It is nil if another was first.
-func takeCommand(dir string) (*keptCommand, *os.File, error) {
-	spec, err := readKept(filepath.Join(dir, keptSpec))
-	if _, gone := os.Stat(dir); gone == nil && errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
-	}
+// keptRoom is the room on the disk that is made sure of for stdout, stderr and status.
+var keptRoom = [3]int64{64 << 10, 16 << 10, 4 << 10}
+
+// reserve opens a file to append to, with room for so many bytes where the file system can promise it.
+func reserve(path string, room int64) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	err = unix.Fallocate(int(file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, room)
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return file, nil
+	}
+	return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+}
+
+// takeCommand takes the command, which only one process can. There is no lock if another was first.
+func takeCommand(dir string) (*os.File, error) {
 	lock, err := os.CreateTemp(dir, ".lock-*")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
@@ -106,15 +134,15 @@ func takeCommand(dir string) (*keptCommand, *os.File, error) {
 		err = os.Rename(filepath.Join(dir, keptSpec), filepath.Join(dir, keptTaken))
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, errors.Join(lock.Close())
+		return nil, lock.Close()
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, lock.Close())
 	}
-	return spec, lock, nil
+	return lock, nil
 }
 
-func (spec *keptCommand) supervise(ctx context.Context, dir string, lock *os.File) keptOutcome {
+func (spec *keptCommand) supervise(ctx context.Context, stdout, stderr, lock *os.File) keptOutcome {
 	if !spec.Deadline.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadlineCause(ctx, spec.Deadline.Add(deadlineGrace), errJobTime)
@@ -126,15 +154,7 @@ func (spec *keptCommand) supervise(ctx context.Context, dir string, lock *os.Fil
 		run, cancel = context.WithTimeoutCause(ctx, spec.Timeout, errCommandTime)
 		defer cancel()
 	}
-	var streams [2]cappedFile
-	for i, name := range keptStreams {
-		file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
-			return keptOutcome{Error: err.Error()}
-		}
-		defer file.Close()
-		streams[i].file = file
-	}
+	streams := [2]cappedFile{{file: stdout}, {file: stderr}}
 	out, err := spec.Process.run(run, &streams[0], &streams[1], func(pid int) { fmt.Fprintf(lock, "%d\n", pid) })
 	outcome := keptOutcome{PID: out.pid, Code: out.code, Dropped: [2]int64{streams[0].dropped, streams[1].dropped}}
 	switch {
