@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -16,25 +17,30 @@ const (
 	listAgain  = 2 * time.Second // after a look that was not complete
 	listPage   = 512             // with their JWTs about 600 KiB
 	listWait   = 5 * time.Second
-	listQuiet  = 200 * time.Millisecond // servers that have not answered by then are not there
+	listQuiet  = 200 * time.Millisecond // servers that have not answered by then are not there,
+	listSlow   = 2 * time.Second        // or not even by then, where there have been some
 	forgetGone = 10 * time.Minute
 )
 
-// follow looks at the lists at once, after reconnects, when a server was silent, and now and then.
+// follow looks at the lists at once, after reconnects, when a server was silent, and now and then:
+// sooner at first, for a server that was too slow to be heard is not known to be there.
 func (p *Presence) follow(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	next := listAgain
 	for {
 		select {
 		case <-timer.C:
 		case <-p.again:
+			next = listAgain
 		case <-ctx.Done():
 			return
 		}
 		complete, err := p.look(ctx)
 		switch {
 		case err == nil && complete:
-			timer.Reset(listEvery)
+			timer.Reset(next)
+			next = min(4*next, listEvery)
 			continue
 		case errors.Is(err, bus.ErrNoResponders):
 			p.trouble.warn(p.log, "NATS does not tell who is connected: its system account must export the peels' connections to CORE, as \"zester bootstrap\" sets it up")
@@ -82,16 +88,46 @@ func (p *Presence) look(ctx context.Context) (complete bool, err error) {
 	return p.settle(totals), nil
 }
 
-// readPage asks all servers for one page. Who they are shows with the first.
+// missing says whether a server that has connections has not answered.
+func (p *Presence) missing(totals map[string]int) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for c := range p.conns {
+		if _, answered := totals[c.server]; !answered {
+			return true
+		}
+	}
+	return false
+}
+
+// readPage asks all servers for one page. Who they are shows with the first, for which those that
+// are known to have connections get more time; the others they all must answer.
 func (p *Presence) readPage(ctx context.Context, offset int, totals map[string]int) error {
+	if offset == 0 {
+		err := p.askPage(ctx, 0, totals, listQuiet, func(int) bool { return true })
+		if err != nil || !p.missing(totals) {
+			return err
+		}
+		return p.askPage(ctx, 0, totals, listSlow, func(int) bool { return p.missing(totals) })
+	}
+	answers := 0
+	err := p.askPage(ctx, offset, totals, listSlow, func(n int) bool { answers = n; return n < len(totals) })
+	if err == nil && answers < len(totals) {
+		err = fmt.Errorf("%d of %d servers did not answer for all their connections", len(totals)-answers, len(totals))
+	}
+	return err
+}
+
+// askPage reads answers until more says, of how many there are, that it is enough.
+func (p *Presence) askPage(ctx context.Context, offset int, totals map[string]int, quiet time.Duration, more func(int) bool) error {
 	ask, err := json.Marshal(map[string]any{"auth": true, "offset": offset, "limit": p.page})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, listWait)
 	defer cancel()
-	left := len(totals)
-	return p.conn.RequestMany(ctx, bus.PresenceList, ask, listQuiet, func(data []byte) bool {
+	answers := 0
+	return p.conn.RequestMany(ctx, bus.PresenceList, ask, quiet, func(data []byte) bool {
 		var answer page
 		if err := json.Unmarshal(data, &answer); err != nil || answer.Server.ID == "" {
 			p.log.Warn("a server's list of connections cannot be read", "error", err)
@@ -99,8 +135,8 @@ func (p *Presence) readPage(ctx context.Context, offset int, totals map[string]i
 		}
 		totals[answer.Server.ID] = answer.Data.Total
 		p.take(&answer)
-		left--
-		return offset == 0 || left > 0
+		answers++
+		return more(answers)
 	})
 }
 
