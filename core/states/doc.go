@@ -12,10 +12,14 @@
 // The language is Salt's, held to it by core/modules/testdata/salt. It differs where Salt would guess or stay silent: an
 // unknown function or argument, an argument given twice, a second YAML document and a requisite or listen that means
 // nothing are errors; true and false are conditions; a number with a fraction keeps its digits where text is wanted
-// (version: 1.10). A state that failed only because of another,
-// or that failhard kept from running, is listed as blocked. onfail_stop: false lets an onfail state run although a
-// failhard has stopped the run. onfail counts blocked states as failed, but not what a test run would change. check_cmd
-// is not run in a test run. What a state needs is pulled in front of it, as up to Salt 3007.
+// (version: 1.10). A state that failed only because of another, or that failhard kept from running, is listed as blocked.
+// onfail_stop: false lets an onfail state run although a failhard has stopped the run, and spares the run the failure that
+// it has dealt with. onfail counts blocked states as failed, but not what a test run would change. check_cmd is not run in
+// a test run. What a state needs is pulled in front of it, as up to Salt 3007, and so is what those states need before
+// which it is to run (prereq): they are asked what they would do under their own requisites.
+//
+// A tree may have environments (core/files). The highstate takes what the top files assign of each, the top file of base
+// having the first word; everything else is of one. Ids are unique over all of them.
 //
 // Cost: compile and run are linear in the number of states and requisites. A Runner is safe for concurrent use; a
 // Plan is run once. The package knows no state function: core/modules registers them.
