@@ -99,7 +99,9 @@ func TestRetrySplay(t *testing.T) {
 func TestEventsAndProgress(t *testing.T) {
 	var events, progress []string
 	plan, err := waiting(t, "a:\n  test.nop:\n    - fire_event: true\nb:\n  t.error:\n    - fire_event: my/tag\nc: test.nop\nd:\n  test.nop:\n    - fire_event: false\n", states.Options{
-		Event:    func(tag string, data map[string]any) { events = append(events, fmt.Sprint(tag, " ", data["ret"].(map[string]any)["result"])) },
+		Event: func(tag string, data map[string]any) {
+			events = append(events, fmt.Sprint(tag, " ", data["ret"].(map[string]any)["result"]))
+		},
 		Progress: func(s states.StateResult) { progress = append(progress, s.ID) },
 	})
 	if err != nil {
