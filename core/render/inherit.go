@@ -128,10 +128,8 @@ func parseBlock(c *compiler, t *tag) stmt {
 	def.required = t.skipName("required")
 	t.end()
 	if s.scoped {
-		for at := c.scope; at != nil; at = at.outer {
-			if at.loop != nil {
-				at.loop.extended = true
-			}
+		for _, loop := range c.fors {
+			loop.extended = true
 		}
 	}
 	scope, loops := c.scope, c.loops

@@ -51,9 +51,7 @@ func (p *exprParser) subscript(x expr) expr {
 	}
 	p.next()
 	switch {
-	case len(items) == 0:
-		failAt(int(pos), "expected subscript expression")
-	case len(items) > 1:
+	case len(items) != 1:
 		return &itemExpr{pos, x, &listExpr{items, true}}
 	case cut != nil:
 		return cut

@@ -79,6 +79,7 @@ func parseFor(c *compiler, t *tag) stmt {
 	// The target comes before what it is assigned from, but belongs to the body.
 	c.push(s.scope)
 	c.inLoop++
+	c.fors = append(c.fors, s)
 	s.target = t.assignTarget(false)
 	c.assigned()
 	s.scope.loop = s
@@ -112,6 +113,7 @@ func parseFor(c *compiler, t *tag) stmt {
 		s.else_, end = t.inner(s.elseScope, "endfor")
 	}
 	c.inLoop--
+	c.fors = c.fors[:len(c.fors)-1]
 	end.end()
 	return s
 }
