@@ -32,20 +32,21 @@ type CompilerOptions struct {
 	// Environments are the directories of environments that do not stand in Dir as @NAME.
 	Environments map[string]string
 	Account      Account           // for !encrypted values
-	Groups       map[string]string // what N@ terms in top.zy mean
+	Groups       map[string]string // what N@ terms mean
 	// Vars, if not nil, gives more variables for a peel's templates. It must derive nothing from facts but p.Facts.
 	Vars func(p Peel) map[string]any
 }
 
 // Compiler makes peels' settings of a settings tree. It reads each file once until Reload.
 type Compiler struct {
-	o    CompilerOptions
-	tree atomic.Pointer[tree]
+	o      CompilerOptions
+	groups groups
+	tree   atomic.Pointer[tree]
 }
 
 // NewCompiler makes a Compiler. The directory need not exist yet.
 func NewCompiler(o CompilerOptions) *Compiler {
-	c := &Compiler{o: o}
+	c := &Compiler{o: o, groups: readGroups(o.Groups)}
 	c.Reload()
 	return c
 }

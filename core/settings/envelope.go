@@ -28,21 +28,29 @@ type envelope struct {
 	Fingerprint []byte `msgpack:"fingerprint"` // of everything
 }
 
-// content is what is sealed. The serial is the time of sealing in Unix nanoseconds, and always more than that of the set before.
-// Data is a Map as pack writes it, since MessagePack's own maps come back without their order.
+// parcel is what a master has for a peel: its settings, and of each group of peels whether it belongs to it. What else a group
+// is made of stays with the masters.
+type parcel struct {
+	data   *Map
+	groups map[string]bool
+}
+
+// content is a parcel as it is sealed. The serial is the time of sealing in Unix nanoseconds, and always more than that of the
+// one before. Data is a Map as pack writes it, since MessagePack's own maps come back without their order.
 type content struct {
-	Serial int64 `msgpack:"serial"`
-	Data   any   `msgpack:"data"`
+	Serial int64           `msgpack:"serial"`
+	Data   any             `msgpack:"data"`
+	Groups map[string]bool `msgpack:"groups"`
 }
 
 func sealContext(id string) string { return "settings:" + id }
 
-func seal(a Account, id, curve string, serial int64, data *Map) ([]byte, error) {
-	packed, err := pack(data, 0)
+func seal(a Account, id, curve string, serial int64, p parcel) ([]byte, error) {
+	packed, err := pack(p.data, 0)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := bus.Marshal(content{Serial: serial, Data: packed})
+	plain, err := bus.Marshal(content{Serial: serial, Data: packed, Groups: p.groups})
 	if err != nil {
 		return nil, err
 	}
@@ -50,28 +58,28 @@ func seal(a Account, id, curve string, serial int64, data *Map) ([]byte, error) 
 }
 
 // open reads an envelope as the peel it was made for.
-func open(identity *keys.Identity, account, id string, data []byte) (serial int64, m *Map, err error) {
+func open(identity *keys.Identity, account, id string, data []byte) (serial int64, p parcel, err error) {
 	var e envelope
 	if err := bus.Unmarshal(data, &e); err != nil {
-		return 0, nil, err
+		return 0, parcel{}, err
 	}
 	plain, err := identity.Open(account, sealContext(id), e.Sealed)
 	if err != nil {
-		return 0, nil, err
+		return 0, parcel{}, err
 	}
 	var c content
 	if err := bus.Unmarshal(plain, &c); err != nil {
-		return 0, nil, err
+		return 0, parcel{}, err
 	}
 	v, err := unpack(bus.Plain(c.Data))
 	if err != nil {
-		return 0, nil, err
+		return 0, parcel{}, err
 	}
 	m, ok := v.(*Map)
 	if !ok {
-		return 0, nil, errPacked
+		return 0, parcel{}, errPacked
 	}
-	return c.Serial, m, nil
+	return c.Serial, parcel{m, c.Groups}, nil
 }
 
 var errPacked = errors.New("the settings are not as a master of this version packs them")

@@ -5,12 +5,24 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 )
 
 // digest is the SHA-256 of a peel's settings, the order of their keys included, which templates see.
 func digest(data *Map) [sha256.Size]byte {
 	return sha256.Sum256(canonical{}.value(data))
+}
+
+// digest is the SHA-256 of a parcel.
+func (p parcel) digest() [sha256.Size]byte {
+	settings := digest(p.data)
+	c := canonical{}
+	for _, name := range slices.Sorted(maps.Keys(p.groups)) {
+		c = c.text('g', name).value(p.groups[name])
+	}
+	return sha256.Sum256(append(c, settings[:]...))
 }
 
 // fingerprint is a keyed digest of what is stored for a peel. With the key, a master sees whether that is what it would

@@ -77,10 +77,10 @@ func (l *leader) known() (entries, revision uint64) {
 
 func (l *leader) holds(id string) bool { return l.get(id).revision != 0 }
 
-// store seals data to a peel and puts it into the bucket, unless it is there.
-func (s *Service) store(l *leader, id, curve string, data *Map) error {
+// store seals a parcel to a peel and puts it into the bucket, unless it is there.
+func (s *Service) store(l *leader, id, curve string, p parcel) error {
 	const attempts = 3
-	sum := digest(data)
+	sum := p.digest()
 	var err error
 	for range attempts {
 		have := l.get(id)
@@ -88,7 +88,7 @@ func (s *Service) store(l *leader, id, curve string, data *Map) error {
 			return nil
 		}
 		var next stored
-		if next, err = s.write(l.ctx, id, curve, have, data, sum); err == nil {
+		if next, err = s.write(l.ctx, id, curve, have, p, sum); err == nil {
 			l.set(id, next)
 			s.o.Metrics.GetOrCreateCounter("zester_settings_stored_total").Inc()
 			return nil
@@ -106,11 +106,11 @@ func (s *Service) store(l *leader, id, curve string, data *Map) error {
 	return fmt.Errorf("%w: %w", errStore, err)
 }
 
-func (s *Service) write(ctx context.Context, id, curve string, have stored, data *Map, sum [sha256.Size]byte) (stored, error) {
+func (s *Service) write(ctx context.Context, id, curve string, have stored, p parcel, sum [sha256.Size]byte) (stored, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	serial := max(time.Now().UnixNano(), have.serial+1)
-	sealed, err := seal(s.o.Account, id, curve, serial, data)
+	sealed, err := seal(s.o.Account, id, curve, serial, p)
 	if err != nil {
 		return stored{}, err
 	}

@@ -88,7 +88,7 @@ func TestNesting(t *testing.T) {
 		return m
 	}
 	identity := f.srv.PeelIdentity(t, "p")
-	sealed, err := seal(f.srv.Account, "p", identity.Curve(), 1, deep(document.MaxNested))
+	sealed, err := seal(f.srv.Account, "p", identity.Curve(), 1, parcel{data: deep(document.MaxNested)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,10 +96,10 @@ func TestNesting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, got, err := open(identity, f.srv.Account.Public(), "p", value); err != nil || !reflect.DeepEqual(got.Plain(), deep(document.MaxNested).Plain()) {
+	if _, got, err := open(identity, f.srv.Account.Public(), "p", value); err != nil || !reflect.DeepEqual(got.data.Plain(), deep(document.MaxNested).Plain()) {
 		t.Errorf("%d deep: %v", document.MaxNested, err)
 	}
-	if _, err := seal(f.srv.Account, "p", identity.Curve(), 1, deep(document.MaxNested+1)); err == nil || err.Error() != "the settings nest deeper than 50 once they are merged" {
+	if _, err := seal(f.srv.Account, "p", identity.Curve(), 1, parcel{data: deep(document.MaxNested + 1)}); err == nil || err.Error() != "the settings nest deeper than 50 once they are merged" {
 		t.Errorf("deeper: %v", err)
 	}
 }

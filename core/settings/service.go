@@ -198,7 +198,7 @@ func (s *Service) one(ctx context.Context, id string) error {
 	if l == nil {
 		return nil
 	}
-	return s.store(l, id, curve, data)
+	return s.store(l, id, curve, parcel{data, s.o.Compiler.groups.of(Peel{ID: id, Facts: reported}, data)})
 }
 
 // note keeps the outcome and logs a problem once, however many peels have it.

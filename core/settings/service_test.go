@@ -30,7 +30,8 @@ type fleet struct {
 	service *Service
 	stop    func() // ends the service
 
-	lookEvery time.Duration // of the service, if not 0
+	lookEvery time.Duration     // of the service, if not 0
+	groups    map[string]string // of the master
 
 	mu      sync.Mutex
 	members map[string]string // id to curve key
@@ -52,7 +53,7 @@ func (f *fleet) start() {
 	f.index = facts.NewIndex()
 	service, err := NewService(ServiceOptions{
 		Conn: f.core, Account: f.srv.Account, Fleet: f.index, Curve: f.curve,
-		Compiler: NewCompiler(CompilerOptions{Dir: f.dir, Account: f.srv.Account}),
+		Compiler: NewCompiler(CompilerOptions{Dir: f.dir, Account: f.srv.Account, Groups: f.groups}),
 		Log:      slog.New(slog.NewTextHandler(f.t.Output(), nil)),
 	})
 	if err != nil {
@@ -242,7 +243,7 @@ func TestNewMaster(t *testing.T) {
 	f.stop()
 	// A master whose clock was a year ahead has been at work.
 	ahead := time.Now().AddDate(1, 0, 0).UnixNano()
-	sealed, err := seal(f.srv.Account, "p", identity.Curve(), ahead, FromPlain(map[string]any{"n": int64(5)}))
+	sealed, err := seal(f.srv.Account, "p", identity.Curve(), ahead, parcel{data: FromPlain(map[string]any{"n": int64(5)})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +366,7 @@ func TestSealed(t *testing.T) {
 	if _, _, err := open(f.srv.PeelIdentity(t, "p"), f.srv.Account.Public(), "q", entry.Value); !errors.Is(err, keys.ErrContext) {
 		t.Errorf("settings for another id: %v", err)
 	}
-	foreign, err := seal(newAccount(t), "p", f.srv.PeelIdentity(t, "p").Curve(), time.Now().AddDate(9, 0, 0).UnixNano(), FromPlain(map[string]any{"evil": true}))
+	foreign, err := seal(newAccount(t), "p", f.srv.PeelIdentity(t, "p").Curve(), time.Now().AddDate(9, 0, 0).UnixNano(), parcel{data: FromPlain(map[string]any{"evil": true})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,6 +379,26 @@ func TestSealed(t *testing.T) {
 	}
 	if _, err := conn["q"].Get(t.Context(), bus.BucketSettings, "p"); err == nil {
 		t.Error("a peel can read another's entry")
+	}
+}
+
+// A peel learns to which groups it belongs, and of a group not more than that.
+func TestGroups(t *testing.T) {
+	f := newFleet(t, map[string]string{"top.zy": "'*': [a]", "a.zy": "tier: front"})
+	f.stop()
+	f.groups = map[string]string{"pair": "L@p,q", "debians": "G@os:debian", "front": "I@tier:front and N@pair", "others": "not N@pair", "bad": "(("}
+	f.start()
+	f.enroll("p")
+	conn := f.srv.Peel(t, "p")
+	f.report(conn, "p", map[string]any{"os": "debian"})
+	s := f.follow(f.store(conn, "p", ""))
+	want := map[string]bool{"pair": true, "debians": true, "front": true, "others": false}
+	waitFor(t, "the groups", func() bool { return reflect.DeepEqual(s.Groups(), want) })
+	f.report(conn, "p", map[string]any{"os": "alpine"})
+	want["debians"] = false
+	waitFor(t, "a group to be left", func() bool { return reflect.DeepEqual(s.Groups(), want) })
+	if got := s.Plain(); !reflect.DeepEqual(got, map[string]any{"tier": "front"}) {
+		t.Errorf("settings %v", got)
 	}
 }
 
@@ -403,8 +424,8 @@ func TestNewKey(t *testing.T) {
 		if err != nil {
 			return false
 		}
-		_, data, err := open(next, f.srv.Account.Public(), "p", e.Value)
-		return err == nil && data.Plain()["n"] == int64(1)
+		_, got, err := open(next, f.srv.Account.Public(), "p", e.Value)
+		return err == nil && got.data.Plain()["n"] == int64(1)
 	})
 }
 

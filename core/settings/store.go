@@ -37,10 +37,10 @@ type Store struct {
 
 	mu     sync.Mutex
 	serial int64
-	data   *Map
-	have   bool
-	hooks  map[int]func(*Map)
-	next   int
+	parcel
+	have  bool
+	hooks map[int]func(*Map)
+	next  int
 }
 
 // NewStore makes a Store and takes up what is cached. A cache that cannot be used is logged and passed over.
@@ -48,7 +48,7 @@ func NewStore(o StoreOptions) *Store {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{o: o, loaded: make(chan struct{}), data: NewMap(0), hooks: map[int]func(*Map){}}
+	s := &Store{o: o, loaded: make(chan struct{}), parcel: parcel{data: NewMap(0)}, hooks: map[int]func(*Map){}}
 	if o.CacheFile == "" {
 		return s
 	}
@@ -68,7 +68,7 @@ func NewStore(o StoreOptions) *Store {
 // take opens an entry and makes it the current one if it is newer. It is cached first: what a reader has seen is not
 // forgotten by a crash, so that an older entry cannot come after it.
 func (s *Store) take(data []byte, cache bool) (changed bool, err error) {
-	serial, m, err := open(s.o.Identity, s.o.Account, s.o.ID, data)
+	serial, p, err := open(s.o.Identity, s.o.Account, s.o.ID, data)
 	if err != nil {
 		return false, err
 	}
@@ -91,7 +91,7 @@ func (s *Store) take(data []byte, cache bool) (changed bool, err error) {
 	if !s.have {
 		close(s.loaded)
 	}
-	s.serial, s.data, s.have = serial, m, true
+	s.serial, s.parcel, s.have = serial, p, true
 	return true, nil
 }
 
@@ -105,6 +105,13 @@ func (s *Store) Get() *Map {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.data
+}
+
+// Groups says of each group of peels that the masters know whether this peel belongs to it. Read it only.
+func (s *Store) Groups() map[string]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.groups
 }
 
 // Plain returns the settings without their order, shared: read them only.

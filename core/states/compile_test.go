@@ -1,6 +1,7 @@
 package states_test
 
 import (
+	"errors"
 	"context"
 	"flag"
 	"fmt"
@@ -67,10 +68,12 @@ func runner(files tree) *states.Runner {
 
 func matches(target string) (bool, error) {
 	switch target {
-	case "web-*", "G@role:web", "E@web-\\d+":
+	case "web-*", "G@role:web", "E@web-\\d+", "N@front":
 		return true, nil
 	case "G@":
 		return false, fmt.Errorf("bad target %q", target)
+	case "N@group":
+		return false, errors.New(`unknown group "group"`)
 	}
 	return false, nil
 }

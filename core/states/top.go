@@ -25,7 +25,7 @@ func (r *Runner) topFiles() []string {
 // matchers translates the match: of a Salt top file into the target grammar.
 var matchers = map[string]string{
 	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@", "pillar_pcre": "J@",
-	"ipcidr": "S@",
+	"ipcidr": "S@", "nodegroup": "N@",
 }
 
 // Assignment is the SLS files of one environment that a host gets.
@@ -219,10 +219,6 @@ func (t *topReader) target(into *assigned, target string, node *yaml.Node) {
 		}
 		for _, key := range sortedKeys(options) {
 			kind, _ := options[key].(string)
-			if key == "match" && kind == "nodegroup" {
-				t.fail(item.Line, "target %q: hosts do not know the masters' groups: write here what the group means, as a compound target", target)
-				continue
-			}
 			prefix, known := matchers[kind]
 			if key != "match" || !known {
 				t.fail(item.Line, "target %q: unknown option %q: %s%s", target, key, describe(options[key]), config.DidYouMean(kind, sortedKeys(matchers)))

@@ -32,6 +32,19 @@ func (t *Target) Expand(groups map[string]string) (*Target, error) {
 	return &Target{root: root}, nil
 }
 
+// In returns the target for a peel of which only this is known: to which groups it belongs, and to which it does not. It
+// fails on any other group.
+func (t *Target) In(member map[string]bool) (*Target, error) {
+	texts := make(map[string]string, len(member))
+	for name, yes := range member {
+		texts[name] = "not *"
+		if yes {
+			texts[name] = "*"
+		}
+	}
+	return t.Expand(texts)
+}
+
 type expansion struct {
 	texts map[string]string
 	done  map[string]expr // a group is read once, however often it is named

@@ -113,6 +113,15 @@ func TestExpand(t *testing.T) {
 	if _, err := parse(t, "N@a").Expand(nil); err == nil || err.Error() != `unknown group "a"; none are defined` {
 		t.Errorf("no groups: %v", err)
 	}
+	for text, want := range map[string]bool{"N@in": true, "N@out": false, "web-* and not N@out": true, "N@in and db-*": false} {
+		x, err := parse(t, text).In(map[string]bool{"in": true, "out": false})
+		if err != nil || x.Match(target.Peel{ID: "web-01"}) != want {
+			t.Errorf("%s of one who knows its groups: %v, want %v", text, err, want)
+		}
+	}
+	if _, err := parse(t, "N@inn").In(map[string]bool{"in": true}); err == nil || err.Error() != `unknown group "inn" (did you mean "in"?)` {
+		t.Errorf("a group not known: %v", err)
+	}
 }
 
 // Groups that double at each level would take for ever if their size were not counted.

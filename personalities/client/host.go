@@ -66,6 +66,9 @@ func (h *host) env(s *session, given map[string]any) (*modules.Env, error) {
 		Settings:     func() *settings.Map { return pillar },
 		Match: func(text string) (bool, error) {
 			t, err := target.Parse(text)
+			if err == nil {
+				t, err = t.In(nil) // groups are the masters' to know
+			}
 			return err == nil && t.Match(target.Peel{ID: h.ID, Facts: own, Settings: pillar.Plain()}), err
 		},
 		Tree: tree, Open: files.Opener(tree), Engine: render.New(render.Options{Loader: tree}),

@@ -147,6 +147,9 @@ func (p *peel) query(ctx context.Context, target, function string, live bool) ([
 // match decides whether a target of the top file means this peel.
 func (p *peel) match(text string) (bool, error) {
 	t, err := target.Parse(text)
+	if err == nil {
+		t, err = t.In(p.settings.Groups())
+	}
 	if err != nil {
 		return false, err
 	}
