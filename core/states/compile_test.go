@@ -1,8 +1,8 @@
 package states_test
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
