@@ -34,7 +34,8 @@ type outbox struct {
 
 	mu     sync.Mutex
 	flight map[string]bool // being sent
-	busy   sync.WaitGroup
+	busy   int             // how many are on their way, and may become smaller and be sent anew
+	idle   chan struct{}   // closed when nothing is busy any more; nil unless flush waits
 }
 
 func newOutbox(conn *bus.Conn, peel string, j *journal, values *large, log *slog.Logger, m runnerMeters) *outbox {
@@ -70,9 +71,9 @@ func (o *outbox) send(jid string, data []byte) {
 
 // ask sends a return that has departed, and tells done whether it need not be sent again.
 func (o *outbox) ask(jid string, data []byte, done func(error)) {
-	o.busy.Add(1)
+	o.enter()
 	landed := func(err error) {
-		defer o.busy.Done()
+		defer o.leave()
 		o.arrive(jid)
 		if o.stored(jid, err) {
 			err = nil
@@ -89,11 +90,28 @@ func (o *outbox) ask(jid string, data []byte, done func(error)) {
 
 // sendLarge is send of what takes more than one message, or has to become smaller.
 func (o *outbox) sendLarge(jid string, data []byte) {
-	o.busy.Go(func() {
+	o.enter()
+	go func() {
+		defer o.leave()
 		if o.store(context.Background(), jid, data) != nil {
 			signal(o.failed)
 		}
-	})
+	}()
+}
+
+func (o *outbox) enter() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.busy++
+}
+
+func (o *outbox) leave() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.busy--; o.busy == 0 && o.idle != nil {
+		close(o.idle)
+		o.idle = nil
+	}
 }
 
 // depart says whether a return is to be sent now: not if it is on its way already.
@@ -203,7 +221,7 @@ func (o *outbox) run(ctx context.Context) {
 			delay = retryFirst
 		case <-o.failed:
 			o.journal.flush() // it may wait for long
-			if retry.Stop(); o.journal.depth() > 0 {
+			if retry.Stop(); o.journal.depth() > 0 || ask == nil && o.journal.waiting() > 0 {
 				retry.Reset(delay + rand.N(delay/4))
 			}
 			continue
@@ -279,17 +297,19 @@ func (o *outbox) try(ctx context.Context, jid string, results chan<- error) {
 	o.ask(jid, data, func(err error) { results <- err })
 }
 
-// flush gives what is on its way a moment to arrive.
+// flush gives what is on its way a moment to arrive. It is called once.
 func (o *outbox) flush(wait time.Duration) {
-	done := make(chan struct{})
-	go func() {
-		o.busy.Wait()
-		close(done)
-	}()
+	idle := make(chan struct{})
+	o.mu.Lock()
+	if o.idle = idle; o.busy == 0 {
+		o.mu.Unlock()
+		return
+	}
+	o.mu.Unlock()
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
-	case <-done:
+	case <-idle:
 	case <-t.C:
 	}
 }

@@ -29,13 +29,15 @@ func (r *running) read(t *task) error {
 	case n > r.Concurrent+r.Queue:
 		r.reading.taken.Add(-1)
 		return r.full()
+	}
+	t.late = time.AfterFunc(ackAfter, func() { r.ack(t.cmd.JID) })
+	switch {
 	case n > r.Concurrent:
 		context.AfterFunc(t.ctx, func() { r.perform(t) }) // it need not wait for its turn to say that it will have none
 	case n > r.reading.readers:
 		r.reading.readers++
 		go r.reader()
 	}
-	t.late = time.AfterFunc(ackAfter, func() { r.ack(t.cmd.JID) })
 	r.reading.tasks <- t // has room for all that may be taken
 	return nil
 }

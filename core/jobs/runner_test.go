@@ -333,6 +333,34 @@ func TestReadingIsBounded(t *testing.T) {
 	}
 }
 
+// A reading function whose time is up while it waits for its turn says so without it.
+func TestReadingTimesOutWaiting(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	p, declines := f.peel(t, "web-01", func(r *jobs.Runner) { r.Concurrent = 1 }), f.declines(t)
+	release := make(chan struct{})
+	defer close(release)
+	p.exec.ping = func(context.Context, keys.Command) (any, int, error) { <-release; return nil, 0, nil }
+	f.send(t, "web-01", sign(t, f.Account, command("test.hook"), "web-01"))
+	until(t, func() bool { return p.exec.count("test.hook") == 1 })
+	inTime(t, 100*time.Millisecond, func(timeout time.Duration) bool {
+		cmd := command("test.ping")
+		cmd.Expires = cmd.Issued.Add(timeout)
+		f.send(t, "web-01", sign(t, f.Account, cmd, "web-01"))
+		if until(t, func() bool { return len(f.stored(t, cmd.JID))+len(declines) > 0 }); len(declines) > 0 { // it came too late
+			<-declines
+			return false
+		}
+		if r := f.await(t, cmd.JID); r.Reason != jobs.ReasonTimeout || r.Error != "not started: the job's time was up before its turn came" {
+			t.Errorf("%+v", r)
+		}
+		return true
+	})
+	if n := p.exec.count("test.ping"); n != 0 {
+		t.Errorf("ran %d times", n)
+	}
+}
+
 func TestOneRunnerPerStateDir(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)

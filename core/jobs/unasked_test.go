@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -83,5 +84,36 @@ func TestUnaskedReturnIsAskedFor(t *testing.T) {
 	until(t, func() bool { return strings.Contains(metricsOf(set), want) })
 	if got := metricsOf(set); !strings.Contains(got, "zester_peel_outbox_returns 0\n") || !strings.Contains(got, "zester_peel_return_attempts_failed_total 0\n") {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+// A peel that is stopped while it sends what has waited loses none of it.
+func TestStoppedWhileSending(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	p := f.peel(t, "web-01", func(r *jobs.Runner) { r.Confirm = time.Hour })
+	var jids []string
+	for range 8 {
+		cmd := command("test.ping")
+		f.send(t, p.id, sign(t, f.Account, cmd, p.id))
+		f.await(t, cmd.JID)
+		jids = append(jids, cmd.JID)
+	}
+	p.stop()
+	for _, jid := range jids {
+		f.lose(t, jid)
+	}
+	for range 20 {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := jobs.Runner{Conn: p.conn, ID: p.id, AccountPublic: f.Account.Public(), StateDir: p.dir, Executor: p.exec, Ready: cancel}
+		if err := r.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.start(t, f)
+	for _, jid := range jids {
+		if r := f.await(t, jid); r.Value != true || p.exec.count(jid) != 1 {
+			t.Errorf("ran %d times: %+v", p.exec.count(jid), r)
+		}
 	}
 }
