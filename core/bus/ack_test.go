@@ -3,6 +3,8 @@ package bus
 import (
 	"encoding/json"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 )
 
 // Whatever the quick way reads, encoding/json reads the same from it.
@@ -44,5 +46,24 @@ func TestPlainPubAck(t *testing.T) {
 		if seq, ok := plainPubAck([]byte(text)); seq != want || ok != (want > 0) {
 			t.Errorf("%s: %d, %t", text, seq, ok)
 		}
+	}
+}
+
+// A server may send what it likes under any subscription: answers to no message of ours are passed over.
+func TestForeignAnswers(t *testing.T) {
+	s := stores{inbox: "_INBOX.own.", pending: map[uint64]pendingStore{}}
+	called := 0
+	s.pending[1] = pendingStore{subject: "s", done: func(err error) { called++ }}
+	for _, subject := range []string{"", "x", "_INBOX.own.", "_INBOX.own.?", "_INBOX.own.2", "_INBOX.other.1"} {
+		s.answer(&nats.Msg{Subject: subject})
+	}
+	if called != 0 {
+		t.Errorf("called %d times", called)
+	}
+	for range 2 {
+		s.answer(&nats.Msg{Subject: "_INBOX.own.1", Data: []byte(`{"stream":"S", "seq":1}`)})
+	}
+	if called != 1 {
+		t.Errorf("called %d times for an answer that came twice", called)
 	}
 }

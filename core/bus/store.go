@@ -75,8 +75,9 @@ func (s *stores) take(id uint64) (pendingStore, bool) {
 }
 
 func (s *stores) answer(m *nats.Msg) {
-	id, err := strconv.ParseUint(m.Subject[len(s.inbox):], 36, 64)
-	if err != nil {
+	number, ok := strings.CutPrefix(m.Subject, s.inbox)
+	id, err := strconv.ParseUint(number, 36, 64)
+	if !ok || err != nil { // of a server that does not keep to subjects
 		return
 	}
 	p, ok := s.take(id)
@@ -121,7 +122,7 @@ func (s *stores) expire() {
 // refuse ends those to a subject that the server refuses to take messages for.
 func (s *stores) refuse(subject string, err error) {
 	for _, p := range s.remove(func(p pendingStore) bool { return strings.EqualFold(p.subject, subject) }) {
-		p.finish(err)
+		p.done(err) // which names the subject
 	}
 }
 

@@ -43,7 +43,7 @@ func TestStoreAsync(t *testing.T) {
 	} {
 		async := storeAsync(t, c.conn, c.subject, make([]byte, c.size), patience)
 		sync := c.conn.Store(t.Context(), c.subject, make([]byte, c.size))
-		if !errors.Is(async, c.is) || !errors.Is(sync, c.is) {
+		if !errors.Is(async, c.is) || !errors.Is(sync, c.is) || async != nil && async.Error() != sync.Error() {
 			t.Errorf("%s: %v\nwaited for: %v", name, async, sync)
 		}
 	}
