@@ -16,7 +16,9 @@ import (
 
 // Limits of what a peel keeps of its jobs.
 const (
-	keepAfterExpiry = time.Hour          // a clock set back must not let an old command run again
+	// keepAfterExpiry is longer than the masters' clock may be turned back by whoever runs NATS, and be
+	// wrong besides: no clock that a peel goes by must let an old command run again.
+	keepAfterExpiry = clockTrust + 15*time.Minute
 	keepUnsent      = 7 * 24 * time.Hour // as long as the stream keeps returns
 	keepSent        = time.Hour          // a return the server lost is sent again
 	maxSentBytes    = 4 << 20
