@@ -145,6 +145,17 @@ func leave(t *testing.T, env *modules.Env, k *modules.Keeper, begun, line string
 	return newKeeper(t, k.Dir)
 }
 
+// leaveThenEnd is leave for a command that has nothing to wait for: it ends once the peel has stopped, not before.
+func leaveThenEnd(t *testing.T, env *modules.Env, k *modules.Keeper, root, then string) *modules.Keeper {
+	t.Helper()
+	k = leave(t, env, k, root+"/begun", "touch begun; until test -e go; do sleep 0.02; done; "+then, map[string]any{"cwd": root})
+	if err := os.WriteFile(root+"/go", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the command to end", func() bool { return resume(t, k).Ended })
+	return k
+}
+
 func resume(t *testing.T, k *modules.Keeper) *modules.Kept {
 	t.Helper()
 	r, ok := k.Resume(aJob)
@@ -274,8 +285,7 @@ func TestKeptTimesOutAlone(t *testing.T) {
 		t.Run(c.whose, func(t *testing.T) {
 			t.Parallel()
 			env, k, root := kept(t)
-			k = leave(t, env, k, root+"/begun", "touch begun", map[string]any{"cwd": root})
-			until(t, "the command to end", func() bool { return resume(t, k).Ended })
+			k = leaveThenEnd(t, env, k, root, "true")
 			dir := filepath.Join(k.Dir, aJob)
 			var spec map[string]any
 			data, err := os.ReadFile(filepath.Join(dir, "taken"))
@@ -334,8 +344,7 @@ func TestKeptIsLost(t *testing.T) {
 func TestKeptNeverTaken(t *testing.T) {
 	t.Parallel()
 	env, k, root := kept(t)
-	k = leave(t, env, k, root+"/begun", "touch begun; echo run >> runs", map[string]any{"cwd": root})
-	until(t, "the command to end", func() bool { return resume(t, k).Ended })
+	k = leaveThenEnd(t, env, k, root, "echo run >> runs")
 	dir := filepath.Join(k.Dir, aJob)
 	for _, name := range []string{"status", "lock"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
