@@ -64,34 +64,33 @@ func BenchmarkConverged(b *testing.B) {
 	}
 }
 
-// TestCostPerStateIsFlat holds the runner to linear cost: the time of a state in a run of 1,000 is near that in a run of 50.
-func TestCostPerStateIsFlat(t *testing.T) {
-	perState := func(n int) float64 {
-		env := converged(t, n)
-		best := time.Hour
-		for range 5 {
-			before := processorTime(t)
-			if _, err := modules.Builtin().Call(t.Context(), env, "state.apply", []any{"main"}, nil); err != nil {
-				t.Fatal(err)
-			}
-			best = min(best, processorTime(t)-before)
+// BenchmarkCostPerState shows whether the cost of a state grows with the run: the ratio of a state's time in a run of 1,000 to
+// that in one of 50, in processor time, which other work of the machine does not lengthen.
+func BenchmarkCostPerState(b *testing.B) {
+	small, large := converged(b, 50), converged(b, 1000)
+	perState := func(env *modules.Env, n int) float64 {
+		before := processorTime(b)
+		if _, err := modules.Builtin().Call(b.Context(), env, "state.apply", []any{"main"}, nil); err != nil {
+			b.Fatal(err)
 		}
-		return float64(best.Nanoseconds()) / float64(n)
+		return float64((processorTime(b) - before).Microseconds()) / float64(n)
 	}
-	small, large := perState(50), perState(1000)
-	t.Logf("a state takes %.1f µs among 50, %.1f µs among 1,000: ratio %.2f", small/1000, large/1000, large/small)
-	// A quadratic step would make the ratio 20; the margin is for collections of garbage, and caches that others use too.
-	if large/small > 12 {
-		t.Errorf("a state takes %.1f µs among 50 and %.1f µs among 1,000", small/1000, large/1000)
+	var few, many float64
+	for b.Loop() {
+		few += perState(small, 50)
+		many += perState(large, 1000)
 	}
+	b.ReportMetric(few/float64(b.N), "µs/state-of-50")
+	b.ReportMetric(many/float64(b.N), "µs/state-of-1000")
+	b.ReportMetric(many/few, "ratio")
 }
 
-// processorTime is what this process has computed so far, which other work of the machine does not lengthen as it does time.
-func processorTime(t *testing.T) time.Duration {
-	t.Helper()
+// processorTime is what this process has computed so far.
+func processorTime(tb testing.TB) time.Duration {
+	tb.Helper()
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
