@@ -27,6 +27,9 @@ type usergroup struct {
 	members []string
 }
 
+// noEntry is how getent ends where the name service has no such entry; any other code but 0 says that it could not ask.
+const noEntry = 2
+
 // database returns the entries of passwd, group or shadow: from the name service where the host can ask it, so that users
 // who are in no file count, else from the file. With a key only its entry is asked for.
 func (env *Env) database(ctx context.Context, name, key string) ([][]string, error) {
@@ -37,6 +40,9 @@ func (env *Env) database(ctx context.Context, name, key string) ([][]string, err
 			words = append(words, key)
 		}
 		out, err := env.tool(ctx, "", words...)
+		if err == nil && out.code != 0 && out.code != noEntry {
+			err = toolError(words[0], out)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -45,6 +45,9 @@ func (a *alternatives) query(ctx context.Context, name string) (*choice, error) 
 		return nil, fmt.Errorf("%q cannot be the name of an alternative", name)
 	}
 	out, err := a.env.tool(ctx, "", "update-alternatives", "--query", name)
+	if err == nil && !strings.Contains(out.stderr, "no alternatives for") {
+		err = toolError("update-alternatives", out)
+	}
 	if err != nil {
 		return nil, err
 	}

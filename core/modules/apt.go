@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
-// packages is the package manager of the host, as one state run sees it: what is installed is read once, and again after
-// each change; the lists of what there is are fetched at most once. It is APT.
+// packages is the package manager of the host, as one state run sees it: what is installed is read once, and again
+// after each change, whoever makes it; the lists of what there is are fetched at most once. It is APT.
 type packages struct {
 	env *Env
 
@@ -22,16 +23,19 @@ type packages struct {
 
 // installed is what dpkg has.
 type installed struct {
+	native   string            // the host's own architecture
+	changed  time.Time         // when dpkg wrote it down
 	versions map[string]string // installed, by name, and by name:arch where that is not the host's own architecture
 	removed  map[string]bool   // configuration files are left
 	provided map[string]string // virtual name -> package
 	held     map[string]bool
 }
 
-const (
-	// lockWait is how long apt waits for another that holds its lock, in seconds.
-	lockWait = "300"
-)
+// lockWait is how long apt waits for another that holds its lock, in seconds.
+const lockWait = "300"
+
+// dpkgStatus is the file that dpkg replaces with each change: a command between two pkg states can make one, too.
+const dpkgStatus = "/var/lib/dpkg/status"
 
 func (p *packages) usable() error {
 	if !hasTool("dpkg-query") || !hasTool("apt-get") {
@@ -44,7 +48,11 @@ func (p *packages) usable() error {
 func (p *packages) list(ctx context.Context) (*installed, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.known != nil {
+	var changed time.Time
+	if info, err := os.Stat(dpkgStatus); err == nil {
+		changed = info.ModTime()
+	}
+	if p.known != nil && p.known.changed.Equal(changed) {
 		return p.known, nil
 	}
 	if err := p.usable(); err != nil {
@@ -58,7 +66,7 @@ func (p *packages) list(ctx context.Context) (*installed, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := &installed{versions: map[string]string{}, removed: map[string]bool{}, provided: map[string]string{}, held: map[string]bool{}}
+	known := &installed{native: native, changed: changed, versions: map[string]string{}, removed: map[string]bool{}, provided: map[string]string{}, held: map[string]bool{}}
 	for line := range strings.Lines(text) {
 		f := strings.Split(strings.TrimRight(line, "\n"), "\t")
 		if len(f) < 5 {
@@ -88,14 +96,16 @@ func (p *packages) list(ctx context.Context) (*installed, error) {
 
 // has returns the installed version of a package, also of a virtual one; "" if it is not there.
 func (i *installed) has(name string) string {
-	name = strings.TrimSuffix(name, ":all")
+	name = i.plain(name)
 	if version, ok := i.versions[name]; ok {
 		return version
 	}
-	if version, ok := i.versions[strings.SplitN(name, ":", 2)[0]]; ok && !strings.Contains(name, ":") {
-		return version
-	}
 	return i.versions[i.provided[name]]
+}
+
+// plain is the name of a package as the fields of installed have it: without the host's own architecture.
+func (i *installed) plain(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, ":all"), ":"+i.native)
 }
 
 // forget makes the next list look again.
@@ -105,7 +115,7 @@ func (p *packages) forget() {
 	p.mu.Unlock()
 }
 
-// refresh fetches the lists of what there is, unless this run has done so or they are younger than valid.
+// refresh fetches the lists of what there is, unless this run has tried that already or force is set.
 func (p *packages) refresh(ctx context.Context, force bool) error {
 	p.mu.Lock()
 	done := p.refreshed
@@ -231,7 +241,7 @@ func (p *packages) upgradable(ctx context.Context, dist bool) (map[string]string
 // all is every installed package and its version.
 func (i *installed) all() map[string]any {
 	out := make(map[string]any, len(i.versions))
-	for name, version := range maps.All(i.versions) {
+	for name, version := range i.versions {
 		out[name] = version
 	}
 	return out

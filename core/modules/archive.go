@@ -3,6 +3,7 @@ package modules
 import (
 	"archive/zip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +13,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -73,9 +76,16 @@ func (s *fileStates) extracted(ctx context.Context, call *states.Call) (states.R
 	if err != nil {
 		return states.Result{}, err
 	}
-	stamp, known := s.archiveStamp(at.path)
-	if hash := args.Text("source_hash"); args.Bool("source_hash_update") && hash != "" && known == hash {
+	hash := args.Text("source_hash")
+	stamp, known, err := s.archiveStamp(at.path)
+	if err != nil {
+		return states.Result{}, err
+	}
+	if args.Bool("source_hash_update") && hash != "" && known == hash && at.info != nil {
 		return settled("The archive is the one that was extracted to %s", at.path)
+	}
+	if only := args.Text("enforce_ownership_on"); only != "" && !within(filepath.Clean(only), []string{at.path}) {
+		return states.Result{}, fmt.Errorf("enforce_ownership_on %q is not below %q", only, at.path)
 	}
 	a, clean, err := s.openArchive(ctx, args)
 	if err != nil {
@@ -92,7 +102,7 @@ func (s *fileStates) extracted(ctx context.Context, call *states.Call) (states.R
 	if len(blocked) > 0 && !args.Bool("force") {
 		return states.Result{}, fmt.Errorf("%q is there and of another kind than in the archive: force: true replaces it", blocked[0])
 	}
-	again := args.Bool("overwrite") || args.Bool("source_hash_update") || args.Bool("clean") && len(missing) > 0
+	again := args.Bool("overwrite") || args.Bool("source_hash_update") && hash != "" && stamp != "" && known != hash || args.Bool("clean") && len(missing) > 0
 	changes := map[string]any{}
 	if len(missing) > 0 || again {
 		changes["extracted_files"] = int64(len(a.names))
@@ -136,31 +146,27 @@ func (s *fileStates) extracted(ctx context.Context, call *states.Call) (states.R
 				return err
 			}
 		}
-		if stamp != "" && args.Text("source_hash") != "" {
-			return s.env.keep(stamp, args.Text("source_hash"))
+		if stamp == "" || hash == "" {
+			return nil
 		}
-		return nil
+		if err := os.MkdirAll(parent(stamp), 0o700); err != nil {
+			return err
+		}
+		return config.WriteFile(stamp, []byte(hash), 0o600)
 	})
 }
 
-// archiveStamp is where the hash of what was extracted last is kept, and the hash.
-func (s *fileStates) archiveStamp(dir string) (path, hash string) {
+// archiveStamp is where the hash of what was extracted last is kept, and the hash; empty without a state directory.
+func (s *fileStates) archiveStamp(dir string) (path, hash string, err error) {
 	if s.env.StateDir == "" {
-		return "", ""
+		return "", "", nil
 	}
-	path = filepath.Join(s.env.StateDir, "archives", strings.ReplaceAll(strings.Trim(dir, "/"), "/", "_"))
+	path = filepath.Join(s.env.StateDir, "archives", fmt.Sprintf("%x", sha256.Sum256([]byte(dir))))
 	data, err := os.ReadFile(path)
-	if err != nil {
-		return path, ""
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, "", nil
 	}
-	return path, string(data)
-}
-
-func (env *Env) keep(path, text string) error {
-	if err := os.MkdirAll(parent(path), 0o700); err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(text), 0o600)
+	return path, string(data), err
 }
 
 // openArchive brings the archive to the host and lists it.
@@ -281,9 +287,7 @@ func (a *archived) missing(dir string) (missing, blocked []string, err error) {
 		at := filepath.Join(dir, name)
 		info, err := os.Lstat(at)
 		switch {
-		case err != nil && strings.Contains(err.Error(), "not a directory"):
-			missing = append(missing, name)
-		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 			missing = append(missing, name)
 		case err != nil:
 			return nil, nil, err

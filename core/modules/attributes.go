@@ -202,16 +202,22 @@ func groupName(gid int) string {
 	return strconv.Itoa(gid)
 }
 
+// owner is the owner and the group to be set, -1 for what is right or does not matter.
+func (a attributes) owner(info fs.FileInfo) (uid, gid int) {
+	oldUID, oldGID := ownerOf(info)
+	uid, gid = -1, -1
+	if a.uid != nil && *a.uid != oldUID {
+		uid = *a.uid
+	}
+	if a.gid != nil && *a.gid != oldGID {
+		gid = *a.gid
+	}
+	return uid, gid
+}
+
 // apply sets on path what differs from info. The owner comes first: changing it clears special bits.
 func (a attributes) apply(path string, info fs.FileInfo) error {
-	uid, gid := ownerOf(info)
-	newUID, newGID := -1, -1
-	if a.uid != nil && *a.uid != uid {
-		newUID = *a.uid
-	}
-	if a.gid != nil && *a.gid != gid {
-		newGID = *a.gid
-	}
+	newUID, newGID := a.owner(info)
 	if newUID >= 0 || newGID >= 0 {
 		if err := os.Lchown(path, newUID, newGID); err != nil {
 			return err

@@ -31,10 +31,10 @@ var commandParams = []Param{
 	{Name: "success_stdout", Kind: states.List, Doc: "texts that make it a success where its output has them"},
 	{Name: "success_stderr", Kind: states.List, Doc: "texts that make it a success where its standard error has them"},
 	{Name: "rstrip", Kind: states.Bool, Default: true, Doc: "false keeps the white space at the end of the output"},
-	{Name: "hide_output", Kind: states.Bool, Doc: "do not return the output"},
+	{Name: "hide_output", Kind: states.Bool, Doc: "neither return nor show the output"},
 	{Name: "output_loglevel", Kind: states.Text, Doc: "accepted; commands are not logged"},
 	{Name: "use_vt", Kind: states.Bool, Doc: "accepted; zester --stream shows output as it comes"},
-	{Name: "saltenv", Kind: states.Text, Doc: "accepted; there is one tree"},
+	{Name: "saltenv", Kind: states.Text, Doc: "accepted; ?saltenv= after a source names another environment"},
 }
 
 func commandOf(line string, args Args) command {
@@ -43,7 +43,7 @@ func commandOf(line string, args Args) command {
 		umask: args.Text("umask"), env: args.Map("env"), stdin: args.Text("stdin"), clean: args.Bool("clean_env"),
 		locale: args.Bool("reset_system_locale"), path: args.Text("prepend_path"),
 		direct: args.Has("python_shell") && !args.Bool("python_shell"), raw: args.Has("rstrip") && !args.Bool("rstrip"),
-		timeout: time.Duration(args.Number("timeout") * float64(time.Second)), shown: true,
+		timeout: time.Duration(args.Number("timeout") * float64(time.Second)), shown: !args.Bool("hide_output"),
 	}
 }
 

@@ -187,11 +187,11 @@ func wantedJob(call *states.Call) (cronJob, error) {
 	default:
 		job.identifier = python(id)
 	}
-	if strings.Contains(call.Name+job.comment+job.identifier, cronMark) || strings.Contains(job.command, "\n") {
-		return job, fmt.Errorf("command %q has more than one line: put it into a script", call.Name)
+	if strings.Contains(job.comment, strings.TrimSpace(cronMark)) || strings.Contains(job.command+job.identifier, "\n") {
+		return job, fmt.Errorf("command %q or its identifier has more than one line: put it into a script", call.Name)
 	}
 	if job.when = call.Args.Text("special"); job.when != "" {
-		if !strings.HasPrefix(job.when, "@") {
+		if !strings.HasPrefix(job.when, "@") || strings.ContainsAny(job.when, " \t\n") {
 			return job, fmt.Errorf("special %q does not begin with @, as @daily does", job.when)
 		}
 		return job, nil

@@ -173,7 +173,8 @@ func sumOf(source io.Reader, newHash func() hash.Hash) ([]byte, error) {
 	return h.Sum(nil), err
 }
 
-// localCopy brings a source to a path of the host, under a name after pattern; the caller calls clean when it is done.
+// localCopy brings a source to a path of the host that only its own user can read, under a name after pattern; the caller
+// calls clean when it is done.
 func (s *fileStates) localCopy(ctx context.Context, source, pattern string, args Args) (name string, clean func(), err error) {
 	c, err := s.sourceContent(ctx, &states.Call{Name: source, Args: Args{
 		"source": []any{source}, "source_hash": args["source_hash"], "source_hash_name": args["source_hash_name"], "skip_verify": args["skip_verify"],
@@ -188,11 +189,6 @@ func (s *fileStates) localCopy(ctx context.Context, source, pattern string, args
 	}
 	clean = func() { _ = os.Remove(file.Name()) }
 	if err := fill(file, c, false); err != nil {
-		clean()
-		return "", nil, err
-	}
-	// Programs that give up their rights, as apt's do, must be able to read it.
-	if err := os.Chmod(file.Name(), 0o644); err != nil {
 		clean()
 		return "", nil, err
 	}

@@ -96,8 +96,10 @@ func (w *workingCopy) there() (bool, error) {
 	case err != nil:
 		return false, err
 	}
-	if _, err := os.Stat(filepath.Join(w.dir, ".git")); err == nil {
+	if _, err := os.Lstat(filepath.Join(w.dir, ".git")); err == nil {
 		return true, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return false, err
 	}
 	if len(entries) > 0 && !w.call.Args.Bool("force_clone") {
 		return false, fmt.Errorf("%q is there and no working copy: force_clone: true replaces it", w.dir)

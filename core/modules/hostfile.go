@@ -3,6 +3,7 @@ package modules
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -61,6 +62,14 @@ func editHosts(env *Env, call *states.Call, edit func(h *hostLines, call *states
 	h := &hostLines{changes: map[string]any{}}
 	for line := range strings.Lines(before) {
 		h.lines = append(h.lines, parseHostLine(line))
+	}
+	for _, word := range append(call.Args.Strings("hostnames"), call.Name) {
+		if word == "" || strings.ContainsAny(word, " \t\r\n#") {
+			return states.Result{}, fmt.Errorf("%q is not one host name or address", word)
+		}
+	}
+	if strings.ContainsAny(call.Args.Text("comment"), "\r\n") {
+		return states.Result{}, errors.New("comment can only have one line")
 	}
 	if err := edit(h, call); err != nil {
 		return states.Result{}, err

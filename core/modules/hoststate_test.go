@@ -3,6 +3,7 @@ package modules_test
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -85,6 +86,9 @@ func TestHosts(t *testing.T) {
 		{"host.absent", "web", map[string]any{"ip": "10.0.0.9"}, "true", ""},
 		{"host.only", "10.0.0.1", map[string]any{"hostnames": []any{"a", "b"}}, "changed", head + "10.0.0.1\t\ta b\n10.0.0.2\t\tdb\t# the database\n"},
 		{"host.present", "db", map[string]any{"ip": "nonsense"}, `ip "nonsense" is not an address`, ""},
+		{"host.present", "two names", map[string]any{"ip": "10.0.0.1"}, `"two names" is not one host name or address`, ""},
+		{"host.only", "10.0.0.1", map[string]any{"hostnames": []any{"a#b"}}, `"a#b" is not one host name or address`, ""},
+		{"host.present", "new", map[string]any{"ip": "10.0.0.1", "comment": "a\nb"}, "comment can only have one line", ""},
 	})
 }
 
@@ -196,6 +200,86 @@ func TestExtracted(t *testing.T) {
 	if state["result"] != false || !strings.Contains(state["comment"].(string), "source_hash says 0000") {
 		t.Errorf("%v %v", state["result"], state["comment"])
 	}
+}
+
+// TestCannotAsk: a tool that cannot tell is not one that says no.
+func TestCannotAsk(t *testing.T) {
+	env, root := newEnv(t, nil)
+	env.Confine = ""
+	bin := t.TempDir()
+	for _, name := range []string{"getent", "update-alternatives"} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\necho 'no answer' >&2\nexit 3\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	runSteps(t, env, root, filepath.Join(root, "none"), []step{
+		{"user.present", "zester-nobody", nil, "getent failed with exit code 3: no answer", ""},
+		{"group.absent", "zester-nobody", nil, "getent failed with exit code 3: no answer", ""},
+		{"alternatives.install", "zester-none", map[string]any{"path": "/bin/true", "link": filepath.Join(root, "link"), "priority": int64(1)},
+			"update-alternatives failed with exit code 3: no answer", ""},
+	})
+}
+
+// TestExtractedOnce: source_hash_update extracts again where the hash is another, in each directory, and only then.
+func TestExtractedOnce(t *testing.T) {
+	env, root := newEnv(t, nil)
+	source := t.TempDir()
+	if err := os.WriteFile(filepath.Join(source, "conf"), []byte("new\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tarball := filepath.Join(source, "app.tar")
+	if out, err := exec.CommandContext(t.Context(), "tar", "-cf", tarball, "-C", source, "conf").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	data, err := os.ReadFile(tarball)
+	if err != nil {
+		t.Fatal(err)
+	}
+	update := map[string]any{"source": tarball, "source_hash": fmt.Sprintf("%x", sha256.Sum256(data)), "source_hash_update": true}
+	dir := filepath.Join(root, "a", "b")
+	runSteps(t, env, root, filepath.Join(dir, "conf"), []step{
+		{"archive.extracted", dir, map[string]any{"source": tarball}, "changed", "new\n"},
+		{"archive.extracted", dir, update, "changed", "new\n"},
+		{"archive.extracted", filepath.Join(root, "a_b"), update, "changed", ""},
+	})
+	if got := listing(t, root); !strings.Contains(got, "a_b/conf") {
+		t.Errorf("the archive is not in the directory with the similar name: %s", got)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	runSteps(t, env, root, filepath.Join(dir, "conf"), []step{
+		{"archive.extracted", dir, update, "changed", "new\n"},
+		{"archive.extracted", dir, map[string]any{"source": tarball, "user": "root", "enforce_ownership_on": "/etc"},
+			fmt.Sprintf("enforce_ownership_on %q is not below %q", "/etc", "$ROOT/a/b"), ""},
+	})
+	env.StateDir = ""
+	runSteps(t, env, root, filepath.Join(dir, "conf"), []step{{"archive.extracted", dir, update, "true", "new\n"}})
+}
+
+// TestNotOverItself: a copy or a move that would remove its own source is refused.
+func TestNotOverItself(t *testing.T) {
+	env, root := newEnv(t, nil)
+	dir := filepath.Join(root, "dir")
+	file := filepath.Join(dir, "f")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("mine\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, filepath.Join(root, "link")); err != nil {
+		t.Fatal(err)
+	}
+	var steps []step
+	for _, function := range []string{"file.copy", "file.rename"} {
+		for _, pair := range [][2]string{{"dir/f", "dir"}, {"dir", "dir"}, {"dir", "dir/in/it"}, {"dir/f", "link/f"}} {
+			steps = append(steps, step{function, filepath.Join(root, pair[1]), map[string]any{"source": filepath.Join(root, pair[0]), "force": true, "makedirs": true},
+				fmt.Sprintf("the source %q and %q are the same, or one is in the other", "$ROOT/"+pair[0], "$ROOT/"+pair[1]), "mine\n"})
+		}
+	}
+	runSteps(t, env, root, file, steps)
 }
 
 func TestGitLatest(t *testing.T) {

@@ -97,6 +97,7 @@ func (k *Keeping) run(ctx context.Context, env *Env, c command, p *process) (out
 	spec := k.spec
 	spec.Process, spec.Verdict, spec.Timeout = p, c.kept, c.timeout
 	spec.Deadline, _ = ctx.Deadline()
+	spec.Shown = spec.Shown && c.shown
 	w := &keptWait{keeper: k.keeper, dir: filepath.Join(k.keeper.Dir, spec.Job), spec: &spec}
 	if c.shown {
 		w.show = env.Output

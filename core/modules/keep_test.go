@@ -440,6 +440,28 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// TestHiddenOutput: what is not to be returned is not to be shown either, whoever runs the command.
+func TestHiddenOutput(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"plain", "kept"} {
+		env, _, _ := kept(t)
+		if how == "plain" {
+			env.Keep = nil
+		}
+		var mu sync.Mutex
+		shown := ""
+		env.Output = func(_ bool, text []byte) {
+			mu.Lock()
+			defer mu.Unlock()
+			shown += string(text)
+		}
+		value, err := modules.Builtin().Call(t.Context(), env, "cmd.run", []any{"echo secret"}, map[string]any{"hide_output": true})
+		if value != "" || err != nil || shown != "" {
+			t.Errorf("%s: returned %v (%v), shown %q", how, value, err, shown)
+		}
+	}
+}
+
 // TestEndedState: a state whose command is ended says what it had printed.
 func TestEndedState(t *testing.T) {
 	t.Parallel()

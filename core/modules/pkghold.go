@@ -24,7 +24,7 @@ func (p *packages) holds(ctx context.Context, wanted []wish, hold bool) (map[str
 	word := map[bool]string{true: "hold", false: "install"}
 	changes := map[string]any{}
 	for _, w := range wanted {
-		if known.held[w.name] != hold {
+		if known.held[known.plain(w.name)] != hold {
 			changes[w.name] = was(word[!hold], word[hold])
 		}
 	}
@@ -71,7 +71,7 @@ func (p *packages) heldState(ctx context.Context, call *states.Call) (states.Res
 	}
 	if call.Args.Bool("replace") {
 		for name, held := range known.held {
-			if held && !slices.ContainsFunc(wanted, func(w wish) bool { return w.name == name }) {
+			if held && !slices.ContainsFunc(wanted, func(w wish) bool { return known.plain(w.name) == name }) {
 				changes[name] = was("hold", "install")
 			}
 		}

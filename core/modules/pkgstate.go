@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/ptorbus/zester/core/states"
@@ -189,6 +190,9 @@ func (p *packages) fromFiles(ctx context.Context, call *states.Call) (states.Res
 		if !ok || len(one) != 1 {
 			return states.Result{}, fmt.Errorf("sources takes mappings of a package's name to its file, not %v", item)
 		}
+		if len(one) != 1 {
+			return states.Result{}, fmt.Errorf("sources takes mappings of one package's name to its file, not %v", item)
+		}
 		name := sortedKeys(one)[0]
 		source := fmt.Sprint(one[name])
 		if known.has(name) != "" && !call.Args.Bool("reinstall") {
@@ -202,6 +206,10 @@ func (p *packages) fromFiles(ctx context.Context, call *states.Call) (states.Res
 			return states.Result{}, fmt.Errorf("source %q: %w", source, err)
 		}
 		defer clean()
+		// apt gives up its rights to read it.
+		if err := os.Chmod(file, 0o644); err != nil {
+			return states.Result{}, err
+		}
 		words = append(words, file)
 	}
 	switch {
@@ -260,7 +268,9 @@ func (p *packages) latestState(ctx context.Context, call *states.Call) (states.R
 		list = append(list, target{wish: wish{w.name, candidate}, have: have, want: candidate})
 	}
 	if len(list) == 0 {
-		return settled("All specified packages are up to date")
+		result, err := settled("All specified packages are up to date")
+		result.Warnings = warnings
+		return result, err
 	}
 	changes := map[string]any{}
 	for _, t := range list {
@@ -296,14 +306,15 @@ func (p *packages) take(ctx context.Context, call *states.Call, how string) (sta
 	}
 	changes, words := map[string]any{}, []string{how, "--"}
 	for _, w := range wanted {
-		have := known.versions[w.name]
+		name := known.plain(w.name)
+		have := known.versions[name]
 		fits, err := p.fits(ctx, have, w.version, call.Args)
 		if err != nil {
 			return states.Result{}, err
 		}
 		if fits {
 			changes[w.name] = was(have, "")
-		} else if how == "purge" && known.removed[w.name] {
+		} else if how == "purge" && known.removed[name] {
 			changes[w.name] = was("configuration files", "")
 		} else {
 			continue

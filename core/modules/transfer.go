@@ -114,6 +114,9 @@ func (s *fileStates) copyFile(_ context.Context, call *states.Call) (states.Resu
 	if at.info != nil && !args.Bool("force") {
 		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("%s is there and is not overwritten without force: true", at.path)}, nil
 	}
+	if err := apart(source, at.path); err != nil {
+		return states.Result{}, err
+	}
 	own, err := s.owners.want(call.Test, args.Text("mode"), args.Text("user"), args.Text("group"))
 	if err != nil {
 		return states.Result{}, err
@@ -136,6 +139,21 @@ func (s *fileStates) copyFile(_ context.Context, call *states.Call) (states.Resu
 		return states.Result{}, err
 	}
 	return call.Changed(changes, fmt.Sprintf("Copied %s to %s", source, at.path)), nil
+}
+
+// apart refuses to copy or move a path onto itself, into itself or over a directory that it is in: the source would be lost.
+func apart(source, to string) error {
+	real := func(path string) string {
+		if dir, err := filepath.EvalSymlinks(parent(path)); err == nil {
+			return filepath.Join(dir, filepath.Base(path))
+		}
+		return filepath.Clean(path)
+	}
+	from, at := real(source), real(to)
+	if within(from, []string{at}) || within(at, []string{from}) {
+		return fmt.Errorf("the source %q and %q are the same, or one is in the other", source, to)
+	}
+	return nil
 }
 
 // transfer copies a file or a directory with all in it. The copy has the mode of the source; preserve also keeps its owner
@@ -218,6 +236,11 @@ func (s *fileStates) rename(_ context.Context, call *states.Call) (states.Result
 		return states.Result{}, fmt.Errorf("source: %w", err)
 	}
 	_, planned := s.planned.Load(source.path)
+	if source.info != nil && (at.info == nil || args.Bool("force")) {
+		if err := apart(source.path, at.path); err != nil {
+			return states.Result{}, err
+		}
+	}
 	switch changes := map[string]any{at.path: source.path}; {
 	case source.info == nil && !(planned && call.Test):
 		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("%s has already been moved", source.path)}, nil

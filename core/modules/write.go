@@ -28,10 +28,14 @@ func (s *fileStates) put(at place, want *content, own attributes, ready func(tem
 		}
 	}()
 	replaces := at.info != nil
-	if err := fill(temp, want, replaces); err != nil {
-		return err
+	err = pour(temp, want)
+	if err == nil {
+		err = dress(temp, at, own)
 	}
-	if err := s.dress(temp.Name(), at, own); err != nil {
+	if err == nil && replaces {
+		err = temp.Sync()
+	}
+	if err = errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
 	if ready != nil {
@@ -50,15 +54,20 @@ func (s *fileStates) put(at place, want *content, own attributes, ready func(tem
 
 // fill writes the content to a new file and closes it; with sync when it is on the disk.
 func fill(temp *os.File, want *content, sync bool) error {
-	source, err := want.reader()
-	if err == nil {
-		_, err = io.Copy(temp, source)
-		err = errors.Join(err, source.Close())
-	}
+	err := pour(temp, want)
 	if err == nil && sync {
 		err = temp.Sync()
 	}
 	return errors.Join(err, temp.Close())
+}
+
+func pour(temp *os.File, want *content) error {
+	source, err := want.reader()
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(temp, source)
+	return errors.Join(err, source.Close())
 }
 
 func syncDir(path string) error {
@@ -69,8 +78,9 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// dress gives the temporary file the wanted mode and owner; what is not said stays as it was, 0644 for a new file.
-func (s *fileStates) dress(temp string, at place, own attributes) error {
+// dress gives the temporary file the wanted mode and owner; what is not said stays as it was, 0644 for a new file. It goes
+// by the open file: whoever may write to the directory could put a link to another file in the place of its name.
+func dress(temp *os.File, at place, own attributes) error {
 	mode := fs.FileMode(0o644)
 	if at.info != nil && at.info.Mode().IsRegular() {
 		mode = at.info.Mode() & modeBits
@@ -82,14 +92,20 @@ func (s *fileStates) dress(temp string, at place, own attributes) error {
 			own.gid = &gid
 		}
 	}
-	if own.mode == nil {
-		own.mode = &mode
+	if own.mode != nil {
+		mode = *own.mode
 	}
-	info, err := os.Lstat(temp)
+	info, err := temp.Stat()
 	if err != nil {
 		return err
 	}
-	return own.apply(temp, info)
+	// The owner comes first: changing it clears special bits.
+	if uid, gid := own.owner(info); uid >= 0 || gid >= 0 {
+		if err := temp.Chown(uid, gid); err != nil {
+			return err
+		}
+	}
+	return temp.Chmod(mode)
 }
 
 // makeAbove makes the missing directories above path, with the owner of the arguments and dir_mode. Without that it is mode,
