@@ -2,12 +2,10 @@ package modules
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path"
 	"slices"
 
-	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
 )
@@ -23,122 +21,202 @@ func (env *Env) pillar() *settings.Map {
 // settings is the same without the order, read only.
 func (env *Env) settings() map[string]any { return env.pillar().Plain() }
 
+var settingsEnv = []Param{
+	{Name: "pillarenv", Kind: states.Text, Doc: "base: settings have one environment"},
+	{Name: "saltenv", Kind: states.Text, Doc: "as Salt takes it; settings are those of every environment"},
+	{Name: "unmask", Kind: states.Bool, Doc: "as Salt takes it; settings are never masked"},
+}
+
+func checkPillarenv(args Args) error {
+	if env := args.Text("pillarenv"); env != "" && env != "base" {
+		return fmt.Errorf("pillarenv %q: settings have one environment, base; leave it out", env)
+	}
+	return nil
+}
+
 func registerSettings(r *Registry) {
 	r.Register(
 		&Function{Name: "settings.items", Doc: "Return all settings.",
 			Run: func(_ context.Context, env *Env, _ Args) (any, error) { return env.pillar(), nil }},
-		&Function{Name: "settings.keys", Doc: "Return the names of all settings.",
-			Run: func(_ context.Context, env *Env, _ Args) (any, error) {
-				names := []any{}
-				for name := range env.pillar().All() {
-					names = append(names, name)
-				}
-				return names, nil
-			}},
-		&Function{Name: "settings.item", Doc: "Return the named settings.", Rest: "names",
-			Params: []Param{{Name: "names", Kind: states.List, Doc: "names"}},
+		&Function{Name: "settings.raw", Doc: "Return all settings, or one of the first level.",
+			Params: []Param{{Name: "key", Kind: states.Text, Doc: "name"}, settingsEnv[2]},
 			Run: func(_ context.Context, env *Env, args Args) (any, error) {
-				out := settings.NewMap(0)
-				for _, name := range args.Strings("names") {
-					v, _ := dig(env.pillar(), name, ":")
-					if v == nil {
-						v = ""
-					}
-					out.Set(name, v)
+				if args.Text("key") == "" {
+					return env.pillar(), nil
 				}
-				return out, nil
+				if v, ok := env.pillar().Get(args.Text("key")); ok {
+					return v, nil
+				}
+				return settings.NewMap(0), nil
 			}},
-		&Function{Name: "settings.get", Doc: "Return one setting.", Run: getSetting, ordered: true,
-			Params: append(slices.Clone(getParams), Param{Name: "merge", Kind: states.Bool, Doc: "merge the setting over the default"})},
-		&Function{Name: "config.get", Doc: "Return a value of the configuration, the facts or the settings, the first that has it.",
-			Params: getParams, ordered: true,
+		&Function{Name: "settings.keys", Doc: "Return the names of all settings, or of those in one.", Run: settingNames,
+			Params: []Param{{Name: "key", Kind: states.Text, Doc: "name of a mapping"}, getParams[2], settingsEnv[2]}},
+		&Function{Name: "settings.item", Doc: "Return the named settings.", Rest: "names", ordered: true,
+			Params: append([]Param{{Name: "names", Kind: states.List, Doc: "names"}, getParams[1], getParams[2]}, settingsEnv...),
 			Run: func(_ context.Context, env *Env, args Args) (any, error) {
-				for _, data := range []any{env.config(), env.grains(), env.pillar()} {
-					if v, ok := dig(data, args.Text("key"), args.Text("delimiter")); ok {
-						return v, nil
-					}
+				if err := checkPillarenv(args); err != nil {
+					return nil, named("settings.item", err)
 				}
-				return args["default"], nil
+				return items(args, func(name string) (any, bool) { return dig(env.pillar(), name, args.Text("delimiter")) }), nil
 			}},
-		&Function{Name: "grains.filter_by", Doc: "Return the entry of a mapping that fits a fact.", Run: filterBy, ordered: true, Params: []Param{
-			{Name: "lookup_dict", Required: true, Doc: "mapping of patterns to values"},
-			{Name: "grain", Kind: states.Text, Default: "os_family", Doc: "the fact to look at"},
-			{Name: "merge", Doc: "mapping to merge over the found one"},
-			{Name: "default", Kind: states.Text, Default: "default", Doc: "the entry to use where none fits"},
-			{Name: "base", Kind: states.Text, Doc: "the entry to merge the found one over"},
-		}},
+		&Function{Name: "settings.get", Doc: "Return one setting.", Run: getSetting, ordered: true, Params: append([]Param{
+			getParams[0], getParams[1],
+			{Name: "merge", Kind: states.Bool, Doc: "merge the setting over the default"},
+			{Name: "merge_nested_lists", Kind: states.Bool, Doc: "append to the lists inside the default instead of replacing them"},
+			getParams[2],
+		}, settingsEnv...)},
 	)
-	for _, name := range []string{"items", "keys", "get", "item"} {
+	for _, name := range []string{"items", "keys", "get", "item", "raw"} {
 		r.Alias("pillar."+name, "settings."+name)
 	}
-	r.Alias("facts.filter_by", "grains.filter_by")
+	registerConfig(r)
+	registerMerge(r)
+}
+
+func settingNames(_ context.Context, env *Env, args Args) (any, error) {
+	data := env.pillar()
+	if key := args.Text("key"); args.Has("key") {
+		value, ok := dig(data, key, args.Text("delimiter"))
+		if !ok {
+			return nil, fmt.Errorf("settings.keys: there is no setting %q", key)
+		}
+		if data, ok = value.(*settings.Map); !ok {
+			return nil, fmt.Errorf("settings.keys: the setting %q is not a mapping", key)
+		}
+	}
+	names := []any{}
+	for name := range data.All() {
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// items returns what names stand for, in their order.
+func items(args Args, find func(name string) (any, bool)) *settings.Map {
+	out := settings.NewMap(0)
+	for _, name := range args.Strings("names") {
+		value, ok := find(name)
+		if !ok {
+			value = args["default"]
+		}
+		out.Set(name, value)
+	}
+	return out
 }
 
 func getSetting(_ context.Context, env *Env, args Args) (any, error) {
-	v, ok := dig(env.pillar(), args.Text("key"), args.Text("delimiter"))
-	if !ok {
+	if err := checkPillarenv(args); err != nil {
+		return nil, named("settings.get", err)
+	}
+	value, found := dig(env.pillar(), args.Text("key"), args.Text("delimiter"))
+	if !found {
 		return args["default"], nil
 	}
-	below, isMap := mapping(args["default"])
-	if above, ok := v.(*settings.Map); ok && isMap && args.Bool("merge") {
-		return settings.Merge(below, above), nil
+	if !args.Bool("merge") {
+		return value, nil
 	}
-	return v, nil
+	switch base := args["default"].(type) {
+	case map[string]any, *settings.Map, *anyKeys:
+		if above, ok := value.(*settings.Map); ok {
+			below, isText := mapping(base)
+			if !isText {
+				if above.Len() == 0 {
+					return base, nil
+				}
+				return nil, named("settings.get", errAnyKeys)
+			}
+			merged, err := overlay{lists: args.Bool("merge_nested_lists")}.over(below, above)
+			return merged, named("settings.get", err)
+		}
+	case []any:
+		if more, ok := value.([]any); ok {
+			return extend(base, more), nil
+		}
+	}
+	return value, nil // of another kind than the default: nothing to merge
 }
 
-func filterBy(_ context.Context, env *Env, args Args) (any, error) {
-	lookup, ok := mapping(args["lookup_dict"])
-	if !ok {
-		return nil, errors.New("grains.filter_by: lookup_dict takes a mapping")
+func registerConfig(r *Registry) {
+	omit := []Param{
+		{Name: "omit_opts", Kind: states.Bool, Doc: "leave out the configuration"},
+		{Name: "omit_grains", Kind: states.Bool, Doc: "leave out the facts"},
+		{Name: "omit_pillar", Kind: states.Bool, Doc: "leave out the settings"},
+		{Name: "omit_master", Kind: states.Bool, Doc: "leave out what the setting master holds"},
 	}
-	value, _ := digFact(env.grains(), args.Text("grain"), ":")
-	values, ok := value.([]any)
-	if !ok {
-		values = []any{value}
+	r.Register(
+		&Function{Name: "config.get", Doc: "Return a value of the configuration, the facts or the settings, the first that has it.",
+			Run: configGet, ordered: true, Params: []Param{
+				getParams[0], getParams[1], getParams[2],
+				{Name: "merge", Kind: states.Text, Doc: "recurse or overwrite: merge the three and search that"},
+				omit[0], omit[2], omit[3], omit[1],
+			}},
+		&Function{Name: "config.option", Doc: "Return a value of the first level of the configuration, the facts or the settings.",
+			Run: configOption, ordered: true, Params: append([]Param{
+				{Name: "value", Kind: states.Text, Required: true, Doc: "name"}, getParams[1],
+			}, omit...)},
+	)
+}
+
+// sources are what config functions search, the first to win first.
+func sources(env *Env, args Args) []any {
+	var out []any
+	if !args.Bool("omit_opts") {
+		out = append(out, env.config())
 	}
-	found, _ := lookup.Get(args.Text("default"))
-	for _, v := range values {
-		if text, ok := v.(string); ok {
-			if key, ok := fitting(lookup, text); ok {
-				found, _ = lookup.Get(key)
-				break
+	if !args.Bool("omit_grains") {
+		out = append(out, env.grains())
+	}
+	if !args.Bool("omit_pillar") {
+		out = append(out, env.pillar())
+	}
+	if master, ok := env.pillar().Get("master"); ok && !args.Bool("omit_master") {
+		out = append(out, master)
+	}
+	return out
+}
+
+func configGet(_ context.Context, env *Env, args Args) (any, error) {
+	key, delimiter := args.Text("key"), args.Text("delimiter")
+	if !args.Has("merge") {
+		for _, data := range sources(env, args) {
+			if v, ok := dig(data, key, delimiter); ok {
+				return v, nil
 			}
 		}
+		return args["default"], nil
 	}
-	if base, _ := lookup.Get(args.Text("base")); base != nil {
-		if merged, ok := merge(base, found); ok {
-			found = merged
+	strategy := args.Text("merge")
+	if strategy != "recurse" && strategy != "overwrite" {
+		return nil, fmt.Errorf("config.get: unknown merge %q%s", strategy, config.DidYouMean(strategy, []string{"recurse", "overwrite"}))
+	}
+	var all any = settings.NewMap(0)
+	for _, data := range slices.Backward(sources(env, Args{})) { // as in Salt, merging takes all of them
+		data, ok := mapping(data)
+		if !ok {
+			continue
 		}
-	}
-	if over := args["merge"]; over != nil {
-		if found, ok = merge(found, over); !ok {
-			return nil, errors.New("grains.filter_by: merge takes a mapping, and needs the found entry to be one")
+		merged, err := overlay{flat: strategy == "overwrite"}.over(all, data)
+		if err != nil {
+			return nil, named("config.get", err)
 		}
+		all = merged
 	}
-	return found, nil
+	if v, ok := dig(all, key, delimiter); ok {
+		return v, nil
+	}
+	return args["default"], nil
 }
 
-// fitting returns the key that is the text, or the first pattern that matches it.
-func fitting(lookup *settings.Map, text string) (string, bool) {
-	if _, ok := lookup.Get(text); ok {
-		return text, true
-	}
-	for key := range lookup.All() {
-		if ok, err := path.Match(key, text); ok && err == nil {
-			return key, true
+func configOption(_ context.Context, env *Env, args Args) (any, error) {
+	for _, data := range sources(env, args) {
+		if v, ok := entry(data, args.Text("value")); ok {
+			return v, nil
 		}
 	}
-	return "", false
-}
-
-// merge lays over on top of base where both are mappings or null.
-func merge(base, over any) (any, bool) {
-	below, ok := mapping(base)
-	above, both := mapping(over)
-	if !ok && base != nil || !both && over != nil {
-		return nil, false
+	if args["default"] == nil {
+		return "", nil
 	}
-	return settings.Merge(below, above), true
+	return args["default"], nil
 }
 
 // mapping gives a mapping its order, if it has one to be found.
@@ -150,75 +228,4 @@ func mapping(v any) (*settings.Map, bool) {
 		return settings.FromPlain(v), true
 	}
 	return nil, false
-}
-
-// fromTemplate turns a template's value into data as settings are: mappings keep the order of their keys.
-func fromTemplate(v any, depth int) (any, error) {
-	const deepest = 50
-	switch d := v.(type) {
-	case *render.Dict:
-		m := settings.NewMap(d.Len())
-		for k, e := range d.All() {
-			key, ok := k.(string)
-			if !ok || depth > deepest {
-				return plainOf(v)
-			}
-			e, err := fromTemplate(e, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			m.Set(key, e)
-		}
-		return m, nil
-	case *render.List:
-		list := make([]any, len(d.Items()))
-		for i, e := range d.Items() {
-			if depth > deepest {
-				return plainOf(v)
-			}
-			var err error
-			if list[i], err = fromTemplate(e, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
-	}
-	return plainOf(v)
-}
-
-// plainOf is for what has keys that are no text, or is too deep or no data at all, which is an error.
-func plainOf(v any) (any, error) {
-	p, err := render.Plain(v)
-	if m, ok := p.(map[string]any); ok {
-		return settings.FromPlain(m), err
-	}
-	return p, err
-}
-
-// call is a template's call of an execution function; the values of settings keep their order.
-func (t *saltTable) call(ctx context.Context, f *Function, args []any, kwargs map[string]any) (any, error) {
-	value, err := t.env.registry().call(ctx, t.env, f.Name, args, kwargs)
-	// As in Salt, a template sees the output of a command whatever its exit code.
-	var failure *Failure
-	if errors.As(err, &failure) {
-		return failure.Value, nil
-	}
-	return value, err
-}
-
-// callOrdered is call with arguments in order.
-func (t *saltTable) callOrdered(ctx context.Context, f *Function, args []any, kwargs *render.Dict) (any, error) {
-	var err error
-	for i := range args {
-		if args[i], err = fromTemplate(args[i], 0); err != nil {
-			return nil, err
-		}
-	}
-	named := map[string]any{}
-	for k, v := range kwargs.All() {
-		if named[fmt.Sprint(k)], err = fromTemplate(v, 0); err != nil {
-			return nil, err
-		}
-	}
-	return t.call(ctx, f, args, named)
 }

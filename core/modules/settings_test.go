@@ -29,7 +29,7 @@ func TestSettingsOrder(t *testing.T) {
 		"filter_by":        {`{{ salt['grains.filter_by']({'RedHat': 1, 'Debian': {'z': 1, 'a': {'y': 1}}}, merge={'c': 1, 'a': {'b': 2}}) }}`, "{'z': 1, 'a': {'y': 1, 'b': 2}, 'c': 1}"},
 		"filter_by's base": {`{{ salt['grains.filter_by']({'Debian': {'b': 1}, 'all': {'z': 1, 'a': 1}}, base='all') }}`, "{'z': 1, 'a': 1, 'b': 1}"},
 		"first pattern":    {`{{ salt['grains.filter_by']({'D*': 'first', '*': 'second'}) }}`, "first"},
-		"keys of any kind": {`{{ salt['pillar.get']('none', {2: 'b', 'a': 1}) }}`, "{'2': 'b', 'a': 1}"},
+		"keys of any kind": {`{{ salt['pillar.get']('none', {2: 'b', 'a': 1}) }}`, "{2: 'b', 'a': 1}"},
 		"changes are own":  {`{% do pillar.users.update({'new': 1}) %}{% do pillar.list[0].update({'new': 1}) %}{{ pillar.users | list }}`, "['zoe', 'adam', 'new']"},
 	} {
 		t.Run(name, func(t *testing.T) {
