@@ -96,6 +96,13 @@ func (rel *release) peels(r *Record) []string {
 	return slices.Concat(r.Targets[rel.From:rel.To], rel.Peels)
 }
 
+// count fills in Given, which masters of older versions do not write: in their batches nobody lost a turn.
+func (p *progress) count(r *Record) {
+	if !r.Wait {
+		p.Given = p.Released
+	}
+}
+
 func progressKey(jid string) string { return jid + ".batch" }
 
 // loadProgress gives the entry too: revision 0 where there is none yet.
@@ -238,6 +245,7 @@ func (d *dispatching) batch(ctx context.Context, w *bus.Work, job *liveJob) (nex
 	if err != nil {
 		return 0, err
 	}
+	p.count(r)
 	stored, err := d.Conn.StreamSubjects(ctx, bus.StreamReturns, bus.Returns(r.JID))
 	if err != nil {
 		return 0, err
