@@ -192,7 +192,11 @@ func filterBy(args Args, fact func(string) (any, bool)) (any, error) {
 	}
 	found := fitting(lookup, values)
 	if found == nil {
-		found, _ = entry(lookup, args.Text("default"))
+		for key, value := range entries(lookup) {
+			if key == args["default"] {
+				found = value
+			}
+		}
 	}
 	var err error
 	base, _ := entry(lookup, args.Text("base"))
