@@ -216,7 +216,7 @@ func (s *fileStates) sourceContent(ctx context.Context, call *states.Call) (*con
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("source %q: %w", source, err)
+			return nil, fmt.Errorf("source %q: %w", public(source), err)
 		}
 		sum, newHash, err := s.wantedSum(ctx, source, call.Name, call.Args)
 		switch {
@@ -225,18 +225,18 @@ func (s *fileStates) sourceContent(ctx context.Context, call *states.Call) (*con
 		case sum != nil:
 			c = c.verified(sum, newHash)
 		case isURL(source) && !call.Args.Bool("skip_verify"):
-			return nil, fmt.Errorf("source %q cannot be verified: add source_hash, or skip_verify: true", source)
+			return nil, fmt.Errorf("source %q cannot be verified: add source_hash, or skip_verify: true", public(source))
 		}
 		if err := c.present(len(sources) > 1); errors.Is(err, fs.ErrNotExist) {
 			continue
 		} else if err != nil {
-			return nil, fmt.Errorf("source %q: %w", source, err)
+			return nil, fmt.Errorf("source %q: %w", public(source), err)
 		}
 		if !call.Args.Has("template") {
 			return c, nil
 		}
 		if err := c.load(); err != nil {
-			return nil, fmt.Errorf("source %q: %w", source, err)
+			return nil, fmt.Errorf("source %q: %w", public(source), err)
 		}
 		text, err := s.render(ctx, call, treePath(source), string(c.data))
 		if err != nil {
@@ -249,9 +249,9 @@ func (s *fileStates) sourceContent(ctx context.Context, call *states.Call) (*con
 		return encoded(text, call.Args)
 	}
 	if len(sources) == 1 {
-		return nil, fmt.Errorf("source %q is not there", sources[0])
+		return nil, fmt.Errorf("source %q is not there", public(sources[0]))
 	}
-	return nil, fmt.Errorf("none of the sources is there: %s", strings.Join(sources, ", "))
+	return nil, fmt.Errorf("none of the sources is there: %s", public(strings.Join(sources, ", ")))
 }
 
 // treePath is the path in the tree of a salt:// or zy:// source, other sources as they are.

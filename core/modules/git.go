@@ -75,7 +75,7 @@ func (w *workingCopy) git(ctx context.Context, in string, words ...string) (outp
 func (w *workingCopy) must(ctx context.Context, in string, words ...string) (string, error) {
 	out, err := w.git(ctx, in, words...)
 	if err == nil && out.code != 0 {
-		err = fmt.Errorf("git %s failed with exit code %d: %s", words[0], out.code, lastLines(out.stderr))
+		err = fmt.Errorf("git %s failed with exit code %d: %s", words[0], out.code, public(lastLines(out.stderr)))
 	}
 	return out.stdout, err
 }
@@ -124,7 +124,7 @@ func (w *workingCopy) cloned(ctx context.Context) (states.Result, error) {
 	}
 	changes := map[string]any{}
 	if !there {
-		changes["new"] = was(nil, w.call.Name)
+		changes["new"] = was(nil, public(w.call.Name))
 	}
 	return settle(w.call, changes, "Working copy "+w.dir, func() error {
 		if branch := w.call.Args.Text("branch"); branch != "" {
@@ -168,7 +168,7 @@ func (w *workingCopy) remote(ctx context.Context, rev string) (commit, branch st
 	if regexp.MustCompile(`^[0-9a-f]{7,}$`).MatchString(rev) {
 		return "", "", nil // a short commit, which only a fetch can tell
 	}
-	return "", "", fmt.Errorf("%q has no branch and no tag %q", w.call.Name, rev)
+	return "", "", fmt.Errorf("%q has no branch and no tag %q", public(w.call.Name), rev)
 }
 
 func (w *workingCopy) latest(ctx context.Context) (states.Result, error) {
@@ -183,7 +183,7 @@ func (w *workingCopy) latest(ctx context.Context) (states.Result, error) {
 	}
 	changes, have := map[string]any{}, ""
 	if !there {
-		changes["new"] = was(nil, w.call.Name)
+		changes["new"] = was(nil, public(w.call.Name))
 	} else {
 		if have, err = w.must(ctx, w.dir, "rev-parse", "HEAD"); err != nil {
 			return states.Result{}, err
@@ -193,7 +193,7 @@ func (w *workingCopy) latest(ctx context.Context) (states.Result, error) {
 			return states.Result{}, err
 		}
 		if url.stdout != w.call.Name {
-			changes["remote"] = was(url.stdout, w.call.Name)
+			changes["remote"] = was(public(url.stdout), public(w.call.Name))
 		}
 	}
 	if want == "" && there {

@@ -172,7 +172,7 @@ func mountedState(ctx context.Context, env *Env, call *states.Call) (states.Resu
 		line := fstabLine(device, path, args.Text("fstype"), options, strconv.FormatInt(args.Int("dump"), 10), strconv.FormatInt(args.Int("pass_num"), 10))
 		old := ""
 		if after, old = setFstab(before, path, line); after != before {
-			changes["persist"] = was(old, strings.Join(strings.Fields(line), " "))
+			changes["persist"] = was(public(old), public(strings.Join(strings.Fields(line), " ")))
 		}
 	}
 	return settle(call, changes, "Mount "+path, func() error {
@@ -221,7 +221,7 @@ func unmountedState(ctx context.Context, env *Env, call *states.Call) (states.Re
 	if call.Args.Bool("persist") {
 		old := ""
 		if after, old = setFstab(before, path, ""); after != before {
-			changes["persist"] = was(old, "")
+			changes["persist"] = was(public(old), "")
 		}
 	}
 	return settle(call, changes, "Mount "+path, func() error {
@@ -255,7 +255,7 @@ func editFstab(env *Env, call *states.Call, line string) (states.Result, error) 
 	after, old := setFstab(before, call.Args.Text("fs_file"), line)
 	changes := map[string]any{}
 	if after != before {
-		changes["persist"] = was(old, strings.Join(strings.Fields(line), " "))
+		changes["persist"] = was(public(old), public(strings.Join(strings.Fields(line), " ")))
 	}
 	return settle(call, changes, call.Args.Text("config"), func() error { return env.saveText(at, before, after, 0o644) })
 }

@@ -166,9 +166,9 @@ func managedRepo(ctx context.Context, env *Env, call *states.Call) (states.Resul
 		after = appended(after, line+"\n")
 	}
 	if after != before {
-		changes["repo"] = was(strings.TrimSpace(before), strings.TrimSpace(after))
+		changes["repo"] = was(public(strings.TrimSpace(before)), public(strings.TrimSpace(after)))
 	}
-	return settle(call, changes, "Repository "+want.url, func() error {
+	return settle(call, changes, "Repository "+public(want.url), func() error {
 		if key != nil {
 			to, old, err := env.textFile(keyAt)
 			if err == nil {
@@ -270,11 +270,11 @@ func absentRepo(ctx context.Context, env *Env, call *states.Call) (states.Result
 			}
 		}
 		if after := out.String(); after != before {
-			changes[file] = was(strings.TrimSpace(before), strings.TrimSpace(after))
+			changes[file] = was(public(strings.TrimSpace(before)), public(strings.TrimSpace(after)))
 			steps = append(steps, func() error { return env.saveText(at, before, after, 0o644) })
 		}
 	}
-	return settle(call, changes, "Repository "+want.url, func() error {
+	return settle(call, changes, "Repository "+public(want.url), func() error {
 		if err := first(steps...); err != nil {
 			return err
 		}
