@@ -166,6 +166,7 @@ func registerFacts(r *Registry) {
 			}},
 	)
 	r.Alias("grains.fetch", "grains.get")
+	registerRead(r)
 	r.Alias("saltutil.refresh_grains", "facts.refresh")
 }
 

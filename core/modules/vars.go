@@ -5,18 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/render"
+	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
 )
 
 // TemplateVars returns the variables that every template sees: facts, grains, settings and pillar (the same), basket,
 // salt, opts, id, env and saltenv, and those of extra. What they read is read when TemplateVars is called.
 func TemplateVars(env *Env, extra map[string]any) map[string]any {
-	settings := env.pillar()
+	pillar := env.pillar()
 	vars := map[string]any{
-		"facts": env.facts(), "grains": env.grains(), "settings": settings, "pillar": settings,
+		"facts": env.facts(), "grains": env.grains(), "settings": pillar, "pillar": pillar,
 		"id": env.PeelID, "env": "base", "saltenv": "base",
 		"opts":   map[string]any{"id": env.PeelID, "test": false, "saltenv": "base"},
 		"salt":   &saltTable{env: env},
@@ -90,32 +92,84 @@ func (env *Env) basketFunc(ctx context.Context, args []any, kwargs map[string]an
 
 func registerBasket(r *Registry) {
 	r.Register(basketFunction, &Function{
-		Name: "mine.get", Doc: "Return what peels share, as Salt's mine does: a mapping of peel to value.",
+		Name: "mine.get", Run: mineGet,
+		Doc: "Return what peels share, as Salt's mine does: a mapping of peel to value, of several functions one of function to that.",
 		Params: []Param{
 			{Name: "tgt", Kind: states.Text, Required: true, Doc: "which peels"},
-			{Name: "fun", Kind: states.Text, Required: true, Doc: "the function or alias they share"},
+			{Name: "fun", Required: true, Doc: "the function or alias they share, or several: a list, or with commas"},
 			{Name: "tgt_type", Aliases: []string{"expr_form"}, Kind: states.Text, Default: "glob", Doc: "glob, compound, grain, pcre, list, ..."},
-		},
-		Run: func(ctx context.Context, env *Env, args Args) (any, error) {
-			prefix, ok := targetPrefixes[args.Text("tgt_type")]
-			if !ok {
-				return nil, fmt.Errorf("mine.get: unknown tgt_type %q%s", args.Text("tgt_type"),
-					config.DidYouMean(args.Text("tgt_type"), sortedKeys(targetPrefixes)))
-			}
-			list, err := env.basketFunc(ctx, []any{prefix + args.Text("tgt"), args.Text("fun")}, nil)
-			if err != nil {
-				return nil, err
-			}
-			out := map[string]any{}
-			for _, item := range list.([]any) {
-				entry := item.(map[string]any)
-				if id, ok := entry["peel_id"].(string); ok {
-					out[id] = entry["value"]
-				}
-			}
-			return out, nil
+			{Name: "exclude_minion", Kind: states.Bool, Default: false, Doc: "leave out this peel"},
 		},
 	})
+}
+
+func mineGet(ctx context.Context, env *Env, args Args) (any, error) {
+	prefix, err := targetPrefix("mine.get", args.Text("tgt_type"))
+	if err != nil {
+		return nil, err
+	}
+	functions, several := args["fun"].([]any)
+	if text, ok := args["fun"].(string); ok {
+		for function := range strings.SplitSeq(text, ",") {
+			functions = append(functions, strings.TrimSpace(function))
+		}
+		several = len(functions) > 1
+	}
+	all := map[string]any{}
+	for _, function := range functions {
+		name, ok := function.(string)
+		if !ok {
+			return nil, fmt.Errorf("mine.get: fun takes names of functions, not %v", function)
+		}
+		list, err := env.basketFunc(ctx, []any{prefix + args.Text("tgt"), name}, nil)
+		if err != nil {
+			return nil, err
+		}
+		of := map[string]any{}
+		for _, item := range list.([]any) {
+			entry := item.(map[string]any)
+			if id, ok := entry["peel_id"].(string); ok && !(args.Bool("exclude_minion") && id == env.PeelID) {
+				of[id] = entry["value"]
+			}
+		}
+		if !several {
+			return of, nil
+		}
+		if len(of) > 0 {
+			all[name] = of
+		}
+	}
+	if len(functions) == 0 {
+		return nil, fmt.Errorf("mine.get: fun takes the name of a function, or a list of them, not %v", args["fun"])
+	}
+	return all, nil
+}
+
+func targetPrefix(function, kind string) (string, error) {
+	prefix, ok := targetPrefixes[kind]
+	if !ok {
+		return "", fmt.Errorf("%s: unknown tgt_type %q%s", function, kind, config.DidYouMean(kind, sortedKeys(targetPrefixes)))
+	}
+	return prefix, nil
+}
+
+var matchParams = []Param{
+	{Name: "minion_id", Kind: states.Text, Doc: "this peel's id: targets are matched against no other"},
+	{Name: "delimiter", Kind: states.Text, Default: ":", Doc: "what separates nested names, always a colon"},
+}
+
+// matches reports whether a target means this peel.
+func (env *Env) matches(function, target string, args Args) (bool, error) {
+	if env.Match == nil {
+		return false, errors.New("targets cannot be matched here")
+	}
+	if id := args.Text("minion_id"); id != "" && id != env.PeelID {
+		return false, fmt.Errorf("%s: minion_id %q: only this peel, %q, can be matched; leave it out", function, id, env.PeelID)
+	}
+	if d := args.Text("delimiter"); d != "" && d != ":" {
+		return false, fmt.Errorf("%s: delimiter %q: nested names of targets are separated by colons", function, d)
+	}
+	return env.Match(target)
 }
 
 // registerMatch adds match.compound and its like: whether a target means this peel.
@@ -123,15 +177,63 @@ func registerMatch(r *Registry) {
 	for kind, prefix := range targetPrefixes {
 		r.Register(&Function{
 			Name: "match." + kind, Doc: "Return whether a target of this kind means this peel.",
-			Params: []Param{{Name: "tgt", Kind: states.Text, Required: true, Doc: "the target"}},
+			Params: append([]Param{{Name: "tgt", Kind: states.Text, Required: true, Doc: "the target"}}, matchOptions(kind)...),
 			Run: func(_ context.Context, env *Env, args Args) (any, error) {
-				if env.Match == nil {
-					return nil, errors.New("targets cannot be matched here")
-				}
-				return env.Match(prefix + args.Text("tgt"))
+				return env.matches("match."+kind, prefix+args.Text("tgt"), args)
 			},
 		})
 	}
+	r.Register(&Function{
+		Name: "match.filter_by", Doc: "Return the first entry of a mapping of targets that means this peel.", Run: matchFilter, ordered: true,
+		Params: []Param{
+			{Name: "lookup", Required: true, Ordered: true, Doc: "mapping of targets to values"},
+			{Name: "tgt_type", Kind: states.Text, Default: "compound", Doc: "glob, compound, grain, pcre, list, ..."},
+			matchParams[0],
+			{Name: "merge", Ordered: true, Doc: "mapping to merge over the found one"},
+			{Name: "merge_lists", Kind: states.Bool, Default: false, Doc: "append what a list does not have instead of replacing it"},
+			{Name: "default", Kind: states.Text, Default: "default", Doc: "the entry to use where none fits"},
+		},
+	})
+}
+
+func matchOptions(kind string) []Param {
+	switch kind {
+	case "glob", "compound", "list", "pcre":
+		return matchParams[:1]
+	case "grain", "grain_pcre", "pillar":
+		return matchParams[1:]
+	}
+	return nil
+}
+
+func matchFilter(_ context.Context, env *Env, args Args) (any, error) {
+	const name = "match.filter_by"
+	prefix, err := targetPrefix(name, args.Text("tgt_type"))
+	if err != nil {
+		return nil, err
+	}
+	lookup, ok := args["lookup"].(*settings.Map)
+	if !ok {
+		return nil, errors.New("match.filter_by: lookup takes a mapping of targets to values")
+	}
+	for key, value := range lookup.All() {
+		fits, err := env.matches(name, prefix+key, args)
+		if err != nil {
+			return nil, err
+		}
+		if !fits {
+			continue
+		}
+		if over := args["merge"]; truthy(over) {
+			if value == nil {
+				return over, nil
+			}
+			value, err = overlay{lists: args.Bool("merge_lists")}.over(value, over)
+		}
+		return value, named(name, err)
+	}
+	found, _ := lookup.Get(args.Text("default")) // nothing is merged over the default, as in Salt
+	return found, nil
 }
 
 // targetPrefixes translates Salt's tgt_type into the target grammar.
