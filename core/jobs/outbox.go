@@ -74,8 +74,9 @@ func (o *outbox) ask(jid string, data []byte, done func(error)) {
 	o.enter()
 	landed := func(err error) {
 		defer o.leave()
+		stored := o.stored(jid, err)
 		o.arrive(jid)
-		if o.stored(jid, err) {
+		if stored {
 			err = nil
 		} else if errors.Is(err, bus.ErrTooLarge) {
 			o.sendLarge(jid, data)
@@ -291,6 +292,10 @@ func (o *outbox) try(ctx context.Context, jid string, results chan<- error) {
 		results <- o.store(ctx, jid, data)
 		return
 	case !o.depart(jid):
+		results <- nil
+		return
+	case !o.journal.unsentReturn(jid): // it has landed since
+		o.arrive(jid)
 		results <- nil
 		return
 	}
