@@ -74,14 +74,20 @@ func (l *lasting) isSettled(jid string) bool {
 	return l.settled[jid]
 }
 
+// lasting starts a peel with such an executor, which with gives to the peel's next lives.
+func (f *fleet) lasting(t *testing.T) (p *peel, l *lasting, with func(*jobs.Runner)) {
+	p = &peel{id: "web-01", dir: t.TempDir(), conn: f.Peel(t, "web-01"), exec: &calls{}}
+	l = newLasting(p.exec)
+	with = func(r *jobs.Runner) { r.Executor = l }
+	p.start(t, f, with)
+	return p, l, with
+}
+
 // A function that goes on while the peel is away returns in the end, runs once, keeps its turn, and can be cancelled.
 func TestResume(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	p := &peel{id: "web-01", dir: t.TempDir(), conn: f.Peel(t, "web-01"), exec: &calls{}}
-	l := newLasting(p.exec)
-	with := func(r *jobs.Runner) { r.Executor = l }
-	p.start(t, f, with)
+	p, l, with := f.lasting(t)
 	f.master(t, []string{"web-01"})
 	c := f.client(t)
 	job := submit(t, c, jobs.Request{Target: "*", Function: "write.last", Timeout: time.Minute})
@@ -114,10 +120,7 @@ func TestResume(t *testing.T) {
 func TestResumedIsCancelled(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
-	p := &peel{id: "web-01", dir: t.TempDir(), conn: f.Peel(t, "web-01"), exec: &calls{}}
-	l := newLasting(p.exec)
-	with := func(r *jobs.Runner) { r.Executor = l }
-	p.start(t, f, with)
+	p, _, with := f.lasting(t)
 	cmd := command("write.last")
 	data := sign(t, f.Account, cmd, "web-01")
 	f.send(t, "web-01", data)
