@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,16 +121,28 @@ func expandHome(path string) string {
 const maxRead = 16 << 20
 
 func readFile(path string) (string, error) {
-	path = expandHome(path)
-	info, err := os.Stat(path)
+	file, err := openRegular(expandHome(path))
 	if err != nil {
 		return "", err
 	}
-	if info.Size() > maxRead {
-		return "", fmt.Errorf("%q has %d bytes, more than the %d that can be returned", path, info.Size(), maxRead)
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxRead+1))
+	if err == nil && len(data) > maxRead {
+		return "", fmt.Errorf("%q has more than the %d bytes that can be returned", file.Name(), maxRead)
 	}
-	data, err := os.ReadFile(path)
 	return string(data), err
+}
+
+// openRegular opens a file to read it whole: a device or a pipe may have no end.
+func openRegular(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%q is not a regular file", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
 }
 
 func access(_ context.Context, _ *Env, args Args) (any, error) {
@@ -145,7 +158,7 @@ func fileSum(path, kind string) (string, error) {
 	if size == 0 {
 		return "", fmt.Errorf("hash %q is not md5, sha1, sha224, sha256, sha384 or sha512", kind)
 	}
-	file, err := os.Open(expandHome(path))
+	file, err := openRegular(expandHome(path))
 	if err != nil {
 		return "", err
 	}

@@ -59,17 +59,13 @@ func newWorkingCopy(env *Env, call *states.Call) *workingCopy {
 
 // git runs git, in the working copy unless in is empty.
 func (w *workingCopy) git(ctx context.Context, in string, words ...string) (output, error) {
-	quoted := "git"
-	for _, word := range words {
-		quoted += " '" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
 	vars := map[string]any{"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
 	ssh := "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
 	if key := w.call.Args.Text("identity"); key != "" {
-		ssh += " -o IdentitiesOnly=yes -i '" + strings.ReplaceAll(key, "'", `'\''`) + "'"
+		ssh += " -o IdentitiesOnly=yes -i " + shellQuote(key)
 	}
 	vars["GIT_SSH_COMMAND"] = ssh
-	return w.env.exec(ctx, command{line: quoted, direct: true, cwd: in, runas: w.call.Args.Text("user"), env: vars})
+	return w.env.exec(ctx, command{line: shellLine(append([]string{"git"}, words...)...), direct: true, cwd: in, runas: w.call.Args.Text("user"), env: vars})
 }
 
 func (w *workingCopy) must(ctx context.Context, in string, words ...string) (string, error) {

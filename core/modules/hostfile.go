@@ -20,6 +20,9 @@ func (env *Env) textFile(path string) (place, string, error) {
 	if err != nil || at.info == nil {
 		return at, "", err
 	}
+	if !at.info.Mode().IsRegular() {
+		return at, "", fmt.Errorf("%q is not a regular file", at.path)
+	}
 	data, err := os.ReadFile(at.path)
 	return at, string(data), err
 }

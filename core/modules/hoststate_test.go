@@ -202,6 +202,29 @@ func TestExtracted(t *testing.T) {
 	}
 }
 
+// TestNoShellInNames: what a path is called is no part of the command that looks at it.
+func TestNoShellInNames(t *testing.T) {
+	env, root := newEnv(t, nil)
+	path := filepath.Join(root, "a b; exit 1; #", "f")
+	runSteps(t, env, root, path, []step{
+		{"file.managed", path, map[string]any{"contents": "x", "makedirs": true, "check_cmd": "grep -q x"}, "changed", "x\n"},
+	})
+}
+
+// TestEndless: what may have no end is not read.
+func TestEndless(t *testing.T) {
+	env, root := newEnv(t, nil)
+	env.Confine = ""
+	for _, function := range []string{"file.read", "file.get_hash"} {
+		if value, err := modules.Builtin().Call(t.Context(), env, function, []any{"/dev/zero"}, nil); err == nil || err.Error() != `"/dev/zero" is not a regular file` {
+			t.Errorf("%s: %v, %v", function, value, err)
+		}
+	}
+	runSteps(t, env, root, "/dev/null", []step{
+		{"mount.fstab_present", "tmpfs", map[string]any{"config": "/dev/zero", "fs_file": "/tmp", "fs_vfstype": "tmpfs"}, `"/dev/zero" is not a regular file`, ""},
+	})
+}
+
 // TestCannotAsk: a tool that cannot tell is not one that says no.
 func TestCannotAsk(t *testing.T) {
 	env, root := newEnv(t, nil)

@@ -160,7 +160,7 @@ func (s *fileStates) check(ctx context.Context, line, temp string, args Args) er
 		}
 		temp = copied.Name()
 	}
-	out, err := s.env.exec(ctx, command{line: line + " " + temp, merge: true})
+	out, err := s.env.exec(ctx, command{line: line + " " + shellQuote(temp), merge: true})
 	if err != nil {
 		return err
 	}

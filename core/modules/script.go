@@ -122,10 +122,7 @@ func (s script) command(path string, args Args) command {
 	if s.with != "" {
 		words = append([]string{s.with}, words...)
 	}
-	for i, word := range words {
-		words[i] = shellQuote(word)
-	}
-	c := commandOf(strings.Join(words, " "), args)
+	c := commandOf(shellLine(words...), args)
 	c.direct = false // the shell runs a script without a first line of its own, too
 	return c
 }
@@ -153,6 +150,15 @@ func (s script) write(cwd, runas string) (path string, err error) {
 		return "", err
 	}
 	return file.Name(), nil
+}
+
+// shellLine is the command of these words, whatever is in them.
+func shellLine(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = shellQuote(word)
+	}
+	return strings.Join(quoted, " ")
 }
 
 // shellQuote makes one word of a text, whatever is in it.

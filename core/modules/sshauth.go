@@ -76,7 +76,7 @@ func editKeys(ctx context.Context, env *Env, call *states.Call, edit keyEditor) 
 	}
 	if a == nil {
 		if call.Test {
-			return call.Changed(map[string]any{call.Name: "new"}, fmt.Sprintf("There is no user %s yet; once there is, the key would be added", user)), nil
+			return call.Changed(map[string]any{call.Name: "new"}, fmt.Sprintf("There is no user %s yet; once there is, the keys would be changed", user)), nil
 		}
 		return states.Result{}, fmt.Errorf("there is no user %q: make it with a user.present that this state requires", user)
 	}

@@ -17,11 +17,7 @@ func (env *Env) tool(ctx context.Context, stdin string, words ...string) (output
 }
 
 func toolCommand(stdin string, words ...string) command {
-	quoted := make([]string, len(words))
-	for i, word := range words {
-		quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-	}
-	return command{line: strings.Join(quoted, " "), direct: true, stdin: stdin, env: map[string]any{
+	return command{line: shellLine(words...), direct: true, stdin: stdin, env: map[string]any{
 		"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", "APT_LISTCHANGES_FRONTEND": "none", "SYSTEMD_PAGER": "",
 	}}
 }
