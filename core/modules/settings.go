@@ -57,6 +57,9 @@ func registerSettings(r *Registry) {
 				if err := checkPillarenv(args); err != nil {
 					return nil, named("settings.item", err)
 				}
+				if args["default"] == nil { // unlike grains.item, as in Salt
+					args["default"] = ""
+				}
 				return items(args, func(name string) (any, bool) { return dig(env.pillar(), name, args.Text("delimiter")) }), nil
 			}},
 		&Function{Name: "settings.get", Doc: "Return one setting.", Run: getSetting, ordered: true, Params: append([]Param{

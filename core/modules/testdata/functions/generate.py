@@ -83,8 +83,8 @@ def templates():
     yield from calls("config.option", keys, ["", "'D'", "omit_grains=True", "'D', omit_pillar=True"])
     yield from calls("grains.has_value", keys)
     yield from calls("grains.fetch", ["'os'", "'nope'"])
-    yield from calls("grains.item", ["'os'", "'os', 'id'", "'nope'", "'nested:a', 'nothing'"], ["", "default='x'", "delimiter='|'"])
-    yield from calls("pillar.item", ["'a'", "'z', 'f', 'none'", "'nope'", "'users:zoe'"], ["", "default='x'", "delimiter='|'"])
+    yield from calls("grains.item", ["'os'", "'os', 'id'", "'nope'", "'nested:a', 'nothing'"], ["", "default='x'", "default=none", "delimiter='|'"])
+    yield from calls("pillar.item", ["'a'", "'z', 'f', 'none'", "'nope'", "'users:zoe'"], ["", "default='x'", "default=none", "delimiter='|'"])
     yield from calls("pillar.keys", ["'a'", "'nope'", "'a:b'", "'list'", "'a|b', '|'", "'users'"])
     yield from calls("pillar.raw", ["'a'", "'nope'", "key='users'"])
     pairs = ["{'a': 1, 'b': {'c': 1}}", "{'l': [1], 'b': 2}", "{}", "{'l': {'k': [1.0, 'x']}}"]
