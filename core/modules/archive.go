@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -119,35 +118,12 @@ func (s *fileStates) extracted(ctx context.Context, call *states.Call) (states.R
 	}
 	return settle(call, changes, "Directory "+at.path, func() error {
 		if changes["extracted_files"] != nil {
-			if args.Bool("clean") {
-				if err := remove(a.roots(at.path)); err != nil {
-					return err
-				}
-			}
-			if err := remove(blocked); err != nil {
-				return err
-			}
-			if err := s.env.makeParents(filepath.Join(at.path, "x"), attributes{}); err != nil {
-				return err
-			}
-			if err := a.extract(ctx, s.env, at.path, args); err != nil {
+			if err := a.unpack(ctx, s.env, at.path, blocked, args); err != nil {
 				return err
 			}
 		}
-		if wrong, err = a.wrongOwners(at, own, args.Text("enforce_ownership_on")); err != nil {
+		if err := a.chown(at, own, args.Text("enforce_ownership_on")); err != nil || stamp == "" || hash == "" {
 			return err
-		}
-		for _, path := range wrong {
-			info, err := os.Lstat(path)
-			if err == nil {
-				err = own.apply(path, info)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		if stamp == "" || hash == "" {
-			return nil
 		}
 		if err := os.MkdirAll(parent(stamp), 0o700); err != nil {
 			return err
@@ -334,6 +310,38 @@ func (a *archived) wrongOwners(at place, own attributes, only string) ([]string,
 	return wrong, nil
 }
 
+// chown gives what belongs to someone else to its owner.
+func (a *archived) chown(at place, own attributes, only string) error {
+	wrong, err := a.wrongOwners(at, own, only)
+	if err != nil {
+		return err
+	}
+	for _, path := range wrong {
+		info, err := os.Lstat(path)
+		if err == nil {
+			err = own.apply(path, info)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unpack extracts the archive once what is in the way is gone.
+func (a *archived) unpack(ctx context.Context, env *Env, dir string, blocked []string, args Args) error {
+	if args.Bool("clean") {
+		blocked = append(a.roots(dir), blocked...)
+	}
+	if err := remove(blocked); err != nil {
+		return err
+	}
+	if err := env.makeParents(filepath.Join(dir, "x"), attributes{}); err != nil {
+		return err
+	}
+	return a.extract(ctx, env, dir, args)
+}
+
 func (a *archived) extract(ctx context.Context, env *Env, dir string, args Args) error {
 	if a.format == "zip" {
 		return a.unzip(dir, args.Bool("extract_perms"))
@@ -341,58 +349,4 @@ func (a *archived) extract(ctx context.Context, env *Env, dir string, args Args)
 	words := append([]string{"tar", "--extract", "--file", a.path, "--directory", dir}, a.options...)
 	_, err := env.must(ctx, words...)
 	return err
-}
-
-func (a *archived) unzip(dir string, modes bool) error {
-	reader, err := zip.OpenReader(a.path)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	root, err := os.OpenRoot(dir) // links in the archive must not lead out of the directory
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	for _, file := range reader.File {
-		if err := unzipFile(root, file, modes); err != nil {
-			return fmt.Errorf("%s: %w", file.Name, err)
-		}
-	}
-	return nil
-}
-
-func unzipFile(root *os.Root, file *zip.File, modes bool) error {
-	name := strings.TrimSuffix(file.Name, "/")
-	if strings.HasSuffix(file.Name, "/") {
-		return root.MkdirAll(name, 0o755)
-	}
-	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return err
-	}
-	source, err := file.Open()
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if file.Mode()&fs.ModeSymlink != 0 {
-		link, err := io.ReadAll(io.LimitReader(source, 4096))
-		if err != nil {
-			return err
-		}
-		return root.Symlink(string(link), name)
-	}
-	mode := fs.FileMode(0o644)
-	if perm := file.Mode().Perm(); modes && perm != 0 {
-		mode = perm
-	}
-	out, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, source)
-	return errors.Join(err, out.Chmod(mode), out.Close())
 }
