@@ -166,7 +166,10 @@ func restartItself(t *testing.T, f *fleet) {
 		}
 		f.connected(t, 20*time.Second)
 		f.value(t, "web-01", "cmd.run", "sleep 2; systemctl restart zester-peel && echo done >>/root/background", "bg=true")
-		if !eventually(20*time.Second, func() bool { _, err := f.web.try(t, 5*time.Second, "mv", "/root/background", "/root/was"); return err == nil }) {
+		if !eventually(20*time.Second, func() bool {
+			_, err := f.web.try(t, 5*time.Second, "mv", "/root/background", "/root/was")
+			return err == nil
+		}) {
 			t.Errorf("KillMode=%s: a command in the background does not outlive the peel", mode)
 		}
 		f.connected(t, 20*time.Second)
