@@ -34,7 +34,7 @@ var commandParams = []Param{
 	{Name: "hide_output", Kind: states.Bool, Doc: "neither return nor show the output"},
 	{Name: "output_loglevel", Kind: states.Text, Doc: "accepted; commands are not logged"},
 	{Name: "use_vt", Kind: states.Bool, Doc: "accepted; zester --stream shows output as it comes"},
-	{Name: "saltenv", Kind: states.Text, Doc: "accepted; ?saltenv= after a source names another environment"},
+	{Name: "saltenv", Kind: states.Text, Doc: "environment of a state's sources; for a function write ?saltenv= after the source"},
 }
 
 func commandOf(line string, args Args) command {

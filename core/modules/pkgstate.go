@@ -212,17 +212,22 @@ func (p *packages) fromFiles(ctx context.Context, call *states.Call) (states.Res
 		}
 		words = append(words, file)
 	}
-	switch {
-	case len(changes) == 0:
+	if len(changes) == 0 {
 		return settled("All specified packages are installed")
-	case call.Test:
-		return call.Changed(changes, fmt.Sprintf("%s would be installed: %s", count(len(changes), "package"), strings.Join(sortedKeys(changes), ", "))), nil
+	}
+	return p.change(ctx, call, changes, "installed", words...)
+}
+
+// change runs apt-get, unless this is a test run, and says what has become of the packages.
+func (p *packages) change(ctx context.Context, call *states.Call, changes map[string]any, what string, words ...string) (states.Result, error) {
+	if call.Test {
+		return call.Changed(changes, fmt.Sprintf("%s would be %s", count(len(changes), "package"), what)), nil
 	}
 	done, err := p.apt(ctx, words...)
 	if err != nil {
 		return states.Result{Changes: done}, err
 	}
-	return call.Changed(done, fmt.Sprintf("%s installed", count(len(done), "package"))), nil
+	return call.Changed(done, fmt.Sprintf("%s %s", count(len(done), "package"), what)), nil
 }
 
 func (p *packages) latestState(ctx context.Context, call *states.Call) (states.Result, error) {
@@ -321,17 +326,10 @@ func (p *packages) take(ctx context.Context, call *states.Call, how string) (sta
 		}
 		words = append(words, w.name)
 	}
-	switch {
-	case len(changes) == 0:
+	if len(changes) == 0 {
 		return settled("None of the specified packages is there")
-	case call.Test:
-		return call.Changed(changes, fmt.Sprintf("%s would be removed: %s", count(len(changes), "package"), strings.Join(sortedKeys(changes), ", "))), nil
 	}
-	done, err := p.apt(ctx, words...)
-	if err != nil {
-		return states.Result{Changes: done}, err
-	}
-	return call.Changed(done, fmt.Sprintf("%s removed", count(len(done), "package"))), nil
+	return p.change(ctx, call, changes, "removed", words...)
 }
 
 func (p *packages) uptodateState(ctx context.Context, call *states.Call) (states.Result, error) {
@@ -353,19 +351,12 @@ func (p *packages) uptodateState(ctx context.Context, call *states.Call) (states
 	for name, version := range news {
 		changes[name] = was(known.has(name), version)
 	}
-	switch {
-	case len(changes) == 0:
+	if len(changes) == 0 {
 		return settled("The system is up to date")
-	case call.Test:
-		return call.Changed(changes, fmt.Sprintf("%s would be upgraded", count(len(changes), "package"))), nil
 	}
 	word := "upgrade"
 	if dist {
 		word = "dist-upgrade"
 	}
-	done, err := p.apt(ctx, word)
-	if err != nil {
-		return states.Result{Changes: done}, err
-	}
-	return call.Changed(done, fmt.Sprintf("%s upgraded", count(len(done), "package"))), nil
+	return p.change(ctx, call, changes, "upgraded", word)
 }
