@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -19,7 +20,7 @@ func registerRead(r *Registry) {
 		&Function{Name: "cp.get_file_str", Doc: "Return the text of a file of the tree; false where there is none.", Run: fileText,
 			Params: []Param{
 				{Name: "path", Kind: states.Text, Required: true, Doc: "salt:// or zy:// path in the tree"},
-				{Name: "saltenv", Kind: states.Text, Doc: "as Salt takes it; there is one tree"},
+				{Name: "saltenv", Kind: states.Text, Doc: "environment of the tree; by default the one that is rendered"},
 			}},
 		&Function{Name: "environ.get", Doc: "Return a variable of the environment of commands.",
 			Params: []Param{key, {Name: "default", Default: "", Doc: "what to return where it is not set"}},
@@ -61,7 +62,10 @@ func fileText(ctx context.Context, env *Env, args Args) (any, error) {
 	if env.Tree == nil {
 		return nil, fmt.Errorf("cp.get_file_str: %q: there is no tree here", source)
 	}
-	data, err := env.Tree.Load(ctx, path)
+	if saltenv := args.Text("saltenv"); saltenv != "" {
+		ctx = files.InEnvironment(ctx, saltenv)
+	}
+	data, err := env.Tree.Load(inSource(ctx, source), path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil

@@ -189,14 +189,12 @@ func mountedState(ctx context.Context, env *Env, call *states.Call) (states.Resu
 		if after == before {
 			return nil
 		}
-		if err := env.saveText(at, before, after, 0o644); err != nil {
-			return err
+		if mounted && args.Bool("mount") { // first: what the file says already, the next run takes for done
+			if _, err := env.must(ctx, "mount", "-o", "remount,"+options, "--", path); err != nil {
+				return err
+			}
 		}
-		if mounted && args.Bool("mount") {
-			_, err := env.must(ctx, "mount", "-o", "remount,"+options, "--", path)
-			return err
-		}
-		return nil
+		return env.saveText(at, before, after, 0o644)
 	})
 }
 

@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ptorbus/zester/core/config"
+	"github.com/ptorbus/zester/core/files"
 	"github.com/ptorbus/zester/core/render"
 	"github.com/ptorbus/zester/core/settings"
 	"github.com/ptorbus/zester/core/states"
@@ -16,11 +18,11 @@ import (
 // TemplateVars returns the variables that every template sees: facts, grains, settings and pillar (the same), basket,
 // salt, opts, id, env and saltenv, and those of extra. What they read is read when TemplateVars is called.
 func TemplateVars(env *Env, extra map[string]any) map[string]any {
-	pillar := env.pillar()
+	pillar, saltenv := env.pillar(), cmp.Or(env.Saltenv, files.Base)
 	vars := map[string]any{
 		"facts": env.facts(), "grains": env.grains(), "settings": pillar, "pillar": pillar,
-		"id": env.PeelID, "env": "base", "saltenv": "base",
-		"opts":   map[string]any{"id": env.PeelID, "test": false, "saltenv": "base"},
+		"id": env.PeelID, "env": saltenv, "saltenv": saltenv,
+		"opts":   map[string]any{"id": env.PeelID, "test": false, "saltenv": saltenv},
 		"salt":   &saltTable{env: env},
 		"basket": render.Func(env.basketFunc),
 	}

@@ -91,8 +91,13 @@ func exitText(code int, err error) string {
 // failed, for what failed with the old configuration may do with the new one.
 func (r *run) once(ctx context.Context, c *chunk, watched map[string]any, test bool) result {
 	if lock := r.locks[c.fn.Mutex]; lock != nil {
-		lock.Lock()
-		defer lock.Unlock()
+		select {
+		case lock <- struct{}{}:
+			defer func() { <-lock }()
+		case <-ctx.Done():
+			why := fmt.Sprintf("not started, another state has %s: %v", c.fn.Mutex, context.Cause(ctx))
+			return result{StateResult: StateResult{Ran: true, Outcome: Failed, Changes: map[string]any{}, Comment: why}}
+		}
 	}
 	res := r.apply(ctx, c, c.fn.Apply, nil, test)
 	if len(watched) == 0 || c.fn.Watch == nil || res.changed() || res.skipWatch || ctx.Err() != nil {

@@ -11,11 +11,11 @@ import (
 // run is one walk over a plan.
 type run struct {
 	*Plan
-	mu       sync.Mutex        // guards what is below while states run side by side
-	results  []result          // by chunk.seq
-	pretests map[*chunk]result // what the prereq of another state found of a chunk, where it failed
-	stopped  *chunk            // the state whose failhard stopped the run
-	locks    map[string]*sync.Mutex
+	mu       sync.Mutex               // guards what is below while states run side by side
+	results  []result                 // by chunk.seq
+	pretests map[*chunk]result        // what the prereq of another state found of a chunk, where it failed
+	stopped  *chunk                   // the state whose failhard stopped the run
+	locks    map[string]chan struct{} // of Mutex; full while a state has it
 }
 
 // result of a chunk as requisites see it.
@@ -30,10 +30,10 @@ type result struct {
 // Run runs the plan. It always returns a report of every state; a cancelled context blocks those not yet reached.
 func (p *Plan) Run(ctx context.Context) Report {
 	started := time.Now()
-	r := &run{Plan: p, results: make([]result, len(p.chunks)), locks: map[string]*sync.Mutex{}}
+	r := &run{Plan: p, results: make([]result, len(p.chunks)), locks: map[string]chan struct{}{}}
 	for _, c := range p.chunks {
 		if c.fn.Mutex != "" && r.locks[c.fn.Mutex] == nil {
-			r.locks[c.fn.Mutex] = &sync.Mutex{}
+			r.locks[c.fn.Mutex] = make(chan struct{}, 1)
 		}
 	}
 	if p.opts.Parallel > 1 {

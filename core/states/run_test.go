@@ -144,3 +144,27 @@ func TestMutex(t *testing.T) {
 		}
 	})
 }
+
+// A state's time runs while it waits for another one of its kind.
+func TestMutexTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &states.Registry{}
+		sleep := func(d time.Duration) func(context.Context, *states.Call) (states.Result, error) {
+			return func(context.Context, *states.Call) (states.Result, error) {
+				time.Sleep(d)
+				return states.Result{Outcome: states.Succeeded}, nil
+			}
+		}
+		r.Register(&states.Function{Name: "pkg.installed", Mutex: "pkg", Apply: sleep(10 * time.Second)}, &states.Function{Name: "t.slow", Apply: sleep(time.Second)})
+		main := "first:\n  pkg.installed:\n    - parallel: true\nbetween: t.slow\nsecond:\n  pkg.installed:\n    - parallel: true\n    - timeout: 2\n"
+		runner := states.New(states.Options{Registry: r, Tree: tree{"main.zy": "#!yaml\n" + main}})
+		plan, err := runner.Compile(t.Context(), []string{"main"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := plan.Run(t.Context()).States[2]
+		if second.Outcome != states.Failed || second.Duration != 2*time.Second || !strings.HasPrefix(second.Comment, "not started, another state has pkg: ") {
+			t.Errorf("%+v", second)
+		}
+	})
+}

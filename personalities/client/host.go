@@ -64,16 +64,19 @@ func (h *host) env(s *session, given map[string]any) (*modules.Env, error) {
 		Grains:       func() map[string]any { return facts.Grains(own) },
 		RefreshFacts: func(context.Context) error { own = collect(); return nil },
 		Settings:     func() *settings.Map { return pillar },
-		Match: func(text string) (bool, error) {
-			t, err := target.Parse(text)
-			if err == nil {
-				t, err = t.In(nil) // groups are the masters' to know
-			}
-			return err == nil && t.Match(target.Peel{ID: h.ID, Facts: own, Settings: pillar.Plain()}), err
-		},
+		Match: func(text string) (bool, error) { return means(text, h.ID, own, pillar) },
 		Tree: tree, Open: files.Opener(tree), Engine: render.New(render.Options{Loader: tree}),
 		Saltenv: h.Saltenv, Version: s.version, Local: true,
 	}, nil
+}
+
+// means says whether a target means a host. Groups are the masters' to know.
+func means(text, id string, facts map[string]any, pillar *settings.Map) (bool, error) {
+	t, err := target.Parse(text)
+	if err == nil {
+		t, err = t.In(nil)
+	}
+	return err == nil && t.Match(target.Peel{ID: id, Facts: facts, Settings: pillar.Plain()}), err
 }
 
 // settings come from a file or, as a master makes them, from a tree.

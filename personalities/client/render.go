@@ -60,10 +60,13 @@ func (c *renderCommand) Run(s *session) error {
 	if c.Undefined == "lenient" {
 		o.Undefined = render.Lenient
 	}
+	id, _ := facts["id"].(string)
 	env := &modules.Env{
+		PeelID:   id,
 		Facts:    func() map[string]any { return facts },
 		Settings: func() *settings.Map { return pillar },
 		Engine:   render.New(o), Tree: o.Loader, Local: true,
+		Match: func(text string) (bool, error) { return means(text, id, facts, pillar) },
 	}
 	text, err := env.Engine.Render(s.ctx, name, source, modules.TemplateVars(env, extra))
 	if broken := (*render.Error)(nil); errors.As(err, &broken) { // it shows the place, on lines of its own
