@@ -64,8 +64,8 @@ func (h *host) env(s *session, given map[string]any) (*modules.Env, error) {
 		Grains:       func() map[string]any { return facts.Grains(own) },
 		RefreshFacts: func(context.Context) error { own = collect(); return nil },
 		Settings:     func() *settings.Map { return pillar },
-		Match: func(text string) (bool, error) { return means(text, h.ID, own, pillar) },
-		Tree: tree, Open: files.Opener(tree), Engine: render.New(render.Options{Loader: tree}),
+		Match:        func(text string) (bool, error) { return means(text, h.ID, own, pillar) },
+		Tree:         tree, Open: files.Opener(tree), Engine: render.New(render.Options{Loader: tree}),
 		Saltenv: h.Saltenv, Version: s.version, Local: true,
 	}, nil
 }
