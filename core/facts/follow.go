@@ -55,13 +55,13 @@ func (ix *Index) apply(e bus.Entry) {
 	if err == nil {
 		return
 	}
-	ix.refused.Add(1)
 	if ix.Log != nil {
 		ix.Log.LogAttrs(context.Background(), slog.LevelWarn, "facts refused", slog.String("error", err.Error()))
 	}
 	if bus.CheckPeelID(id) == nil {
 		ix.reset(id)
 	}
+	ix.refused.Add(1) // last: who sees the count sees what came of it
 }
 
 func (ix *Index) reset(id string) {
