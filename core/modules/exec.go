@@ -60,26 +60,15 @@ func (env *Env) exec(ctx context.Context, c command) (output, error) {
 			return out, err
 		}
 	}
-	run, cancel := ctx, context.CancelFunc(func() {})
-	if c.timeout > 0 {
-		run, cancel = context.WithTimeout(ctx, c.timeout)
-	}
-	defer cancel()
 	var stdout, stderr capped
 	show := env.Output
 	if !c.shown {
 		show = nil
 	}
-	out, err := p.run(run, tee(&stdout, show, false), tee(&stderr, show, true), nil)
+	out, err := p.run(ctx, c.timeout, tee(&stdout, show, false), tee(&stderr, show, true), nil)
 	out.stdout, out.stderr = stdout.text(c.raw), stderr.text(c.raw)
-	switch {
-	case out.pid == 0:
-		return out, err
-	case ctx.Err() != nil:
+	if out.pid != 0 && ctx.Err() != nil {
 		return out, p.ended(context.Cause(ctx))
-	case run.Err() != nil:
-		out.timedOut, out.code = true, 124
-		return out, nil
 	}
 	return out, err
 }
@@ -102,9 +91,16 @@ func (p *process) ended(cause error) error {
 	return fmt.Errorf("command %q was ended: %w", p.Line, cause)
 }
 
-// run runs the process in a group of its own until it or ctx ends, which ends the group. The error is that it could not
-// be started, with pid 0, or that its output could not be read.
-func (p *process) run(ctx context.Context, stdout, stderr io.Writer, started func(pid int)) (out output, err error) {
+// run runs the process in a group of its own until it ends, or its time, which begins when it has been started, or ctx; both
+// end the group. What is ended for its time has timedOut and the code 124. The error is that it could not be started, with pid
+// 0, or that its output could not be read.
+func (p *process) run(ctx context.Context, timeout time.Duration, stdout, stderr io.Writer, started func(pid int)) (out output, err error) {
+	streams, err := newStreams(stdout, stderr, p.Merge)
+	if err != nil {
+		return output{}, p.failed(err)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
 	cmd.Dir, cmd.Env = p.Dir, p.Env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.Credential}
@@ -112,17 +108,22 @@ func (p *process) run(ctx context.Context, stdout, stderr io.Writer, started fun
 	if p.Stdin != "" {
 		cmd.Stdin = strings.NewReader(p.Stdin)
 	}
-	if cmd.Stdout, cmd.Stderr = stdout, stderr; p.Merge {
-		cmd.Stderr = stdout
-	}
+	cmd.Stdout, cmd.Stderr = streams[0].write, streams[len(streams)-1].write
 	var force *time.Timer
 	cmd.Cancel = func() error {
+		out.timedOut = errors.Is(context.Cause(ctx), errCommandTime)
 		group := -cmd.Process.Pid
 		force = time.AfterFunc(killDelay, func() { _ = syscall.Kill(group, syscall.SIGKILL) })
 		return syscall.Kill(group, syscall.SIGTERM)
 	}
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	streams.begin()
+	if err != nil {
+		_ = streams.end(0)
 		return output{}, p.failed(err)
+	}
+	if timeout > 0 {
+		defer time.AfterFunc(timeout, func() { stop(errCommandTime) }).Stop()
 	}
 	out.pid = cmd.Process.Pid
 	if started != nil {
@@ -133,12 +134,19 @@ func (p *process) run(ctx context.Context, stdout, stderr io.Writer, started fun
 		// The leader is gone before its time; whatever is left of its group goes too.
 		_ = syscall.Kill(-out.pid, syscall.SIGKILL)
 	}
+	unread := streams.end(strayDelay)
 	out.code = cmd.ProcessState.ExitCode()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		out.code = 128 + int(status.Signal())
 	}
 	var exit *exec.ExitError
-	if err != nil && ctx.Err() == nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+	switch {
+	case out.timedOut:
+		out.code = 124
+	case ctx.Err() != nil:
+	case unread != nil:
+		return out, p.failed(unread)
+	case err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay):
 		return out, p.failed(err)
 	}
 	return out, nil

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	syscall.Umask(0o022) // the modes that cases list come of it
 	os.Exit(m.Run())
 }
 

@@ -65,7 +65,7 @@ const (
 
 var (
 	errJobTime     = errors.New("the job's time is up")
-	errCommandTime = errors.New("the command's time is up")
+	errCommandTime = errors.New("the command's time is up") // what process.run ends a command with
 )
 
 // Supervise runs the command that a peel has left in dir and leaves there how it ended, until ctx ends it. It is what
@@ -148,15 +148,9 @@ func (spec *keptCommand) supervise(ctx context.Context, stdout, stderr, lock *os
 		ctx, cancel = context.WithDeadlineCause(ctx, spec.Deadline.Add(deadlineGrace), errJobTime)
 		defer cancel()
 	}
-	run := ctx
-	if spec.Timeout > 0 {
-		var cancel context.CancelFunc
-		run, cancel = context.WithTimeoutCause(ctx, spec.Timeout, errCommandTime)
-		defer cancel()
-	}
 	streams := [2]cappedFile{{file: stdout}, {file: stderr}}
-	out, err := spec.Process.run(run, &streams[0], &streams[1], func(pid int) { fmt.Fprintf(lock, "%d\n", pid) })
-	outcome := keptOutcome{PID: out.pid, Code: out.code, Dropped: [2]int64{streams[0].dropped, streams[1].dropped}}
+	out, err := spec.Process.run(ctx, spec.Timeout, &streams[0], &streams[1], func(pid int) { fmt.Fprintf(lock, "%d\n", pid) })
+	outcome := keptOutcome{PID: out.pid, Code: out.code, TimedOut: out.timedOut, Dropped: [2]int64{streams[0].dropped, streams[1].dropped}}
 	switch {
 	case out.pid == 0 && err != nil:
 		outcome.Error = err.Error()
@@ -164,8 +158,6 @@ func (spec *keptCommand) supervise(ctx context.Context, stdout, stderr, lock *os
 		outcome.Ended = endedDeadline
 	case ctx.Err() != nil:
 		outcome.Ended = endedSignal
-	case run.Err() != nil:
-		outcome.TimedOut, outcome.Code = true, 124
 	case err != nil:
 		outcome.Error = err.Error()
 	}
