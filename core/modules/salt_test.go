@@ -39,6 +39,9 @@ func TestSalt(t *testing.T) {
 			sections := map[string]string{"runs": "state.apply main\n"}
 			for _, file := range archive.Files {
 				sections[file.Name] = string(file.Data)
+				if strings.Contains(string(file.Data), "-- salt --") {
+					t.Fatalf("%s does not end with a newline: it swallows the section behind it", file.Name)
+				}
 			}
 			want := sections["salt"]
 			if own, ok := sections["zester"]; ok {

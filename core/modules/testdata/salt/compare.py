@@ -55,7 +55,8 @@ def parse(text):
 
 
 def write(path, comment, files):
-    path.write_text(comment + "".join(f"-- {k} --\n{v}" for k, v in files.items()))
+    ended = ((k, v if v.endswith("\n") or not v else v + "\n") for k, v in files.items())
+    path.write_text(comment + "".join(f"-- {k} --\n{v}" for k, v in ended))
 
 
 def line(run, function, id_, name, result, changes, ran):
