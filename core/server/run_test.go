@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/keys"
@@ -105,6 +106,11 @@ func TestRunServesBootstrapsFiles(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(log.String(), "Server is ready") && time.Now().Before(deadline); {
+		<-tick.C // it says so after it has begun to take connections
+	}
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -112,6 +118,69 @@ func TestRunServesBootstrapsFiles(t *testing.T) {
 	for _, want := range []string{"Server is ready", `level=INFO`, "Initiating Shutdown"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log does not say %q", want)
+		}
+	}
+}
+
+// What several masters create as soon as a new server takes connections is created at the first attempt, and stays.
+func TestRunWithAFreshStore(t *testing.T) {
+	t.Parallel()
+	h, err := keys.NewHierarchy("fleet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds, err := h.MasterCreds("master")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := server.TestPort(t)
+	for range 5 {
+		dir := t.TempDir()
+		resolver, err := h.Resolver(filepath.Join(dir, "accounts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := write(t, dir, fmt.Sprintf("listen: 127.0.0.1:%d\njetstream { store_dir: %q }\ninclude resolver.conf\n", port, filepath.Join(dir, "store")))
+		if err := os.WriteFile(filepath.Join(dir, "resolver.conf"), []byte(resolver), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var log buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- server.Run(ctx, path, slog.New(slog.NewTextHandler(&log, nil)))
+			cancel()
+		}()
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				o := bus.Options{URL: fmt.Sprintf("nats://127.0.0.1:%d", port), Wait: true}
+				creds.Fill(&o)
+				c, err := bus.Connect(t.Context(), o)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer c.Close()
+				if err := c.WaitConnected(ctx); err != nil {
+					t.Error(err)
+					return
+				}
+				if err := c.Setup(t.Context(), 1); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(log.String(), "create failed") {
+			t.Fatal(log.String())
+		}
+		if streams, err := filepath.Glob(filepath.Join(dir, "store", "jetstream", "*", "streams", "*")); err != nil || len(streams) != 12 {
+			t.Errorf("the store has %d streams: %q, %v", len(streams), streams, err)
 		}
 	}
 }

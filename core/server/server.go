@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/conf"
 	nats "github.com/nats-io/nats-server/v2/server"
 
 	"github.com/ptorbus/zester/core/config"
@@ -90,11 +91,38 @@ func Start(o Options) (*Server, error) {
 // has stored nothing for it hears with the first requests; it then tries a directory out beside them, and takes it away with
 // whatever streams have put there meanwhile.
 func announce(dir, account string) error {
-	dir = filepath.Join(dir, "jetstream", account)
-	if err := os.MkdirAll(dir, 0o750); err != nil {
+	dir = filepath.Join(dir, nats.JetStreamStoreDir, account)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, "account"), nil, 0o640)
+	return os.WriteFile(filepath.Join(dir, "account"), nil, 0o600)
+}
+
+// announceAll announces the accounts that a configuration file brings along for its resolver. Those of an accounts block need
+// none of it, and of those that only a resolver knows nobody can tell.
+func announceAll(file string, opts *nats.Options) error {
+	if !opts.JetStream || opts.StoreDir == "" {
+		return nil
+	}
+	settings, err := conf.ParseFile(file)
+	if err != nil {
+		return err
+	}
+	for key, value := range settings {
+		accounts, ok := value.(map[string]any)
+		if !ok || !strings.EqualFold(key, "resolver_preload") {
+			continue
+		}
+		for account := range accounts {
+			if account == opts.SystemAccount { // it has no JetStream
+				continue
+			}
+			if err := announce(opts.StoreDir, account); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // certificate makes the TLS files in the server's directory unless they are there.
@@ -181,6 +209,9 @@ func Run(ctx context.Context, configFile string, log *slog.Logger) error {
 	opts, err := load(configFile)
 	if err != nil {
 		return err
+	}
+	if err := announceAll(configFile, opts); err != nil {
+		return fmt.Errorf("%s: %w", configFile, err)
 	}
 	l := newLogger(log)
 	ns, err := start(opts, l)
