@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 //	until REGEXP COMMAND...  run a command until what it prints matches
 //	serves REGEXP URL        ask until the answer matches
 //	ports NAME...            set variables to ports of 127.0.0.1 that are free
+//	gone FILE                wait until the processes in a file, a pid each line, have ended
 func TestScripts(t *testing.T) {
 	const dir = "testdata/script"
 	scripts, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
@@ -58,7 +59,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fleet": scriptFleet, "exits": scriptExits, "until": scriptUntil, "serves": scriptServes, "ports": scriptPorts,
+			"fleet": scriptFleet, "exits": scriptExits, "until": scriptUntil, "serves": scriptServes, "ports": scriptPorts, "gone": scriptGone,
 		},
 	})
 }
@@ -169,6 +170,25 @@ func scriptPorts(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		ts.Defer(release)
 		ts.Setenv(name, strconv.Itoa(port))
+	}
+}
+
+func scriptGone(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: gone FILE")
+	}
+	for _, pid := range strings.Fields(ts.ReadFile(args[0])) {
+		ts.Check(eventually(func() error {
+			stat, err := os.ReadFile("/proc/" + pid + "/stat")
+			if err != nil {
+				return nil
+			}
+			_, state, _ := strings.Cut(string(stat), ") ") // what is before is the name
+			if strings.HasPrefix(state, "Z") {             // whoever it was left to has not asked how it ended, and may never
+				return nil
+			}
+			return fmt.Errorf("process %s lives: %s", pid, stat)
+		}))
 	}
 }
 
