@@ -231,23 +231,24 @@ func (s *swarm) startPeel(session *session, id string) error {
 	})
 }
 
-// quiet waits until nothing has been written for a while.
+// quiet waits until nothing has been written for a while. It counts looks: while this host stands still, nothing is written
+// either.
 func (s *swarm) quiet(ctx context.Context) (map[string]uint64, error) {
 	var last map[string]uint64
-	since := time.Now()
+	same := 0
 	for start := time.Now(); time.Since(start) < settling; {
 		now, err := s.sequences(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if !maps.Equal(now, last) {
-			last, since = now, time.Now()
+		if same++; !maps.Equal(now, last) {
+			last, same = now, 0
 		}
-		if time.Since(since) > quietFor {
+		if same >= quietLooks {
 			return last, nil
 		}
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(lookEvery):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -256,9 +257,10 @@ func (s *swarm) quiet(ctx context.Context) (map[string]uint64, error) {
 }
 
 const (
-	// quietFor is longer than what follows a job, settling how long that is waited for.
-	quietFor = 3 * time.Second
-	settling = time.Minute
+	// quietLooks take longer than what follows a job; settling is how long their end is waited for.
+	quietLooks = 30
+	lookEvery  = 100 * time.Millisecond
+	settling   = time.Minute
 )
 
 // sequences are the numbers of the last messages of all streams.

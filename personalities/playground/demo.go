@@ -103,7 +103,7 @@ func (d *demo) enroll(ctx context.Context) error {
 	return d.active(ctx, ids)
 }
 
-// active waits until the peels are active and have what their settings make them share.
+// active waits until the peels are active and have all that the next steps ask for.
 func (d *demo) active(ctx context.Context, ids []string) error {
 	if err := d.waitFor(ctx, "the peels to be active", func() bool {
 		out, err := d.client(ctx, "enroll", "list")
@@ -111,7 +111,7 @@ func (d *demo) active(ctx context.Context, ids []string) error {
 	}); err != nil {
 		return err
 	}
-	if err := d.waitShared(ctx, ids); err != nil {
+	if err := d.waitFurnished(ctx, ids); err != nil {
 		return err
 	}
 	_, err := d.show(ctx, "zester enroll list", append([]string{"active", "!pending"}, ids...)...)

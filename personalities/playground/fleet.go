@@ -237,15 +237,24 @@ func (f *fleet) approveAll(ctx context.Context, ids []string) error {
 	}); err != nil || !f.fresh {
 		return err // later the settings may say anything
 	}
-	return f.waitShared(ctx, ids)
+	return f.waitFurnished(ctx, ids)
 }
 
-// waitShared waits until the peels have the samples' settings and share what these ask for.
-func (f *fleet) waitShared(ctx context.Context, ids []string) error {
-	return f.waitFor(ctx, "the peels to share their addresses", func() bool {
-		out, err := f.client(ctx, "basket", "get", "*", "network.ip_addrs")
-		return err == nil && containsAll(out, ids)
-	})
+// waitFurnished waits until the peels have the samples' settings and states, and share what they are to share. Each of these
+// comes to them by a way of its own.
+func (f *fleet) waitFurnished(ctx context.Context, ids []string) error {
+	for _, ask := range [][]string{
+		{"basket", "get", "*", "network.ip_addrs"}, {"basket", "get", "*", "disk.usage"}, {"basket", "get", "*", "custom.app_version"},
+		{"*", "state.show_top"},
+	} {
+		if err := f.waitFor(ctx, "the peels to have an answer for "+strings.Join(ask, " "), func() bool {
+			out, err := f.client(ctx, ask...)
+			return err == nil && containsAll(out, ids)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func containsAll(text string, words []string) bool {
@@ -287,7 +296,7 @@ func (f *fleet) clientTo(ctx context.Context, out io.Writer, args ...string) err
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 5 * time.Second
+	cmd.WaitDelay = time.Minute // a busy machine may take a while to interrupt it
 	return cmd.Run()
 }
 
