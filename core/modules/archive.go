@@ -122,7 +122,12 @@ func (s *fileStates) extracted(ctx context.Context, call *states.Call) (states.R
 				return err
 			}
 		}
-		if err := a.chown(at, own, args.Text("enforce_ownership_on")); err != nil || stamp == "" || hash == "" {
+		err := errors.Join(a.chown(at, own, args.Text("enforce_ownership_on")), s.env.unsynced.below(at.path))
+		if err != nil || stamp == "" || hash == "" {
+			return err
+		}
+		// The stamp says that all of it is there, so that must be on the disk first.
+		if err := s.env.unsynced.settle(); err != nil {
 			return err
 		}
 		if err := os.MkdirAll(parent(stamp), 0o700); err != nil {

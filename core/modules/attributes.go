@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // attributes are what a file's owner, group and mode should be; nil leaves one as it is.
@@ -215,25 +217,47 @@ func (a attributes) owner(info fs.FileInfo) (uid, gid int) {
 	return uid, gid
 }
 
-// apply sets on path what differs from info. The owner comes first: changing it clears special bits.
+// apply sets on path what differs from info, which is of what was found there. It goes by a descriptor of that very file:
+// whoever may write to its directory could have put another one in its place, or a link to one.
 func (a attributes) apply(path string, info fs.FileInfo) error {
-	newUID, newGID := a.owner(info)
-	if newUID >= 0 || newGID >= 0 {
-		if err := os.Lchown(path, newUID, newGID); err != nil {
-			return err
-		}
-	}
-	if info.Mode()&fs.ModeSymlink != 0 {
-		return nil
-	}
+	uid, gid := a.owner(info)
 	mode := info.Mode() & modeBits
 	if a.mode != nil {
 		mode = *a.mode
 	}
-	if mode != info.Mode()&modeBits || newUID >= 0 || newGID >= 0 {
-		return os.Chmod(path, mode)
+	chown := uid >= 0 || gid >= 0
+	// Changing the owner clears special bits, so it comes first.
+	chmod := info.Mode()&fs.ModeSymlink == 0 && (chown || mode != info.Mode()&modeBits)
+	if !chown && !chmod {
+		return nil
 	}
-	return nil
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	file := os.NewFile(uintptr(fd), path)
+	defer file.Close()
+	now, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(now, info) {
+		return fmt.Errorf("%q has become another file since it was looked at: its owner and mode are left as they are", path)
+	}
+	if chown {
+		if err := unix.Fchownat(fd, "", uid, gid, unix.AT_EMPTY_PATH); err != nil {
+			return &fs.PathError{Op: "chown", Path: path, Err: err}
+		}
+	}
+	if !chmod {
+		return nil
+	}
+	err = os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode)
+	var failure *fs.PathError
+	if errors.As(err, &failure) {
+		err = &fs.PathError{Op: "chmod", Path: path, Err: failure.Err}
+	}
+	return err
 }
 
 // makeParents makes the missing directories above path.
@@ -247,21 +271,24 @@ func (env *Env) makeParents(path string, own attributes) error {
 	if err := env.makeParents(dir, own); err != nil {
 		return err
 	}
-	return makeDirectory(dir, own)
+	return env.makeDirectory(dir, own)
 }
 
 // makeDirectory makes one directory with the wanted mode, 0755 by default, and owner.
-func makeDirectory(dir string, own attributes) error {
+func (env *Env) makeDirectory(dir string, own attributes) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	info, err := os.Stat(dir)
+	info, err := os.Lstat(dir)
 	if err != nil {
 		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%q is not a directory", dir)
 	}
 	if own.mode == nil {
 		mode := fs.FileMode(0o755)
 		own.mode = &mode
 	}
-	return own.apply(dir, info)
+	return errors.Join(own.apply(dir, info), env.unsynced.named(dir))
 }

@@ -2,6 +2,7 @@ package modules_test
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -93,4 +94,23 @@ func processorTime(tb testing.TB) time.Duration {
 		tb.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// BenchmarkNewFiles makes 1,000 files that were not there, and has the disk take them.
+func BenchmarkNewFiles(b *testing.B) {
+	env := converged(b, 1000)
+	root := env.Facts()["root"].(string)
+	for b.Loop() {
+		b.StopTimer()
+		for i := range 10 {
+			if err := os.RemoveAll(fmt.Sprint(root, "/", i)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		syscall.Sync()
+		b.StartTimer()
+		if _, err := modules.Builtin().Call(b.Context(), env, "state.apply", []any{"main"}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -134,7 +134,7 @@ func (s *fileStates) make(path string, own attributes, makedirs bool) error {
 			return err
 		}
 	}
-	err := makeDirectory(path, own)
+	err := s.env.makeDirectory(path, own)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the directory %q is not there: add makedirs: true", parent(path))
 	}
@@ -227,7 +227,7 @@ func (s *fileStates) absent(_ context.Context, call *states.Call) (states.Result
 	if call.Test {
 		return call.Changed(changes, fmt.Sprintf("%s is set for removal", at.path)), nil
 	}
-	if err := os.RemoveAll(at.path); err != nil {
+	if err := errors.Join(os.RemoveAll(at.path), s.env.unsynced.named(at.path)); err != nil {
 		return states.Result{}, err
 	}
 	return call.Changed(changes, fmt.Sprintf("Removed %s", at.path)), nil

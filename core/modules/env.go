@@ -57,4 +57,6 @@ type Env struct {
 	Log   *slog.Logger
 
 	functions *Registry
+	// unsynced is of the call that is going on.
+	unsynced *unsynced
 }

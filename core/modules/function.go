@@ -88,7 +88,13 @@ func (r *Registry) call(ctx context.Context, env *Env, name string, args []any, 
 	if err != nil {
 		return nil, err
 	}
-	return f.Run(ctx, r.env(env), bound)
+	env = r.env(env)
+	if !f.Mutates || env.unsynced != nil {
+		return f.Run(ctx, env, bound)
+	}
+	own := *env
+	own.unsynced = newUnsynced()
+	return own.unsynced.settled(f.Run(ctx, &own, bound))
 }
 
 // Mutating reports whether this call can change the host. A call that Call would refuse does not.

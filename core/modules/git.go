@@ -229,7 +229,9 @@ func (w *workingCopy) latest(ctx context.Context) (states.Result, error) {
 	if there && !args.Bool("update_head") {
 		delete(changes, "revision")
 	}
-	return settle(w.call, changes, "Working copy "+w.dir, func() error { return w.update(ctx, there, args.Text("rev"), want, local) })
+	return settle(w.call, changes, "Working copy "+w.dir, func() error {
+		return errors.Join(w.update(ctx, there, args.Text("rev"), want, local), w.env.unsynced.below(w.dir))
+	})
 }
 
 // update clones or fetches, and checks the wanted commit out.

@@ -193,7 +193,7 @@ func (s *fileStates) backup(path string) error {
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := fill(file, &content{open: func() (io.ReadCloser, error) { return os.Open(path) }}, false); err != nil {
+	if err := fill(file, &content{open: func() (io.ReadCloser, error) { return os.Open(path) }}, true); err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil

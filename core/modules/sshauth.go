@@ -122,7 +122,7 @@ func saveKeys(env *Env, a *account, at place, before string, lines []string) err
 		if err := env.makeParents(dir, attributes{}); err != nil {
 			return err
 		}
-		if err := makeDirectory(dir, own); err != nil {
+		if err := env.makeDirectory(dir, own); err != nil {
 			return err
 		}
 	case err != nil:

@@ -92,6 +92,7 @@ func (s *fileStates) link(call *states.Call, at place, target string, own attrib
 	}
 	if err != nil {
 		_ = os.Remove(temp)
+		return err
 	}
-	return err
+	return s.env.unsynced.named(at.path)
 }

@@ -192,9 +192,9 @@ func (s *fileStates) transfer(source string, at place, info fs.FileInfo, own att
 			if err != nil {
 				return err
 			}
-			return os.Symlink(link, to.path)
+			return errors.Join(os.Symlink(link, to.path), s.env.unsynced.named(to.path))
 		case info.IsDir():
-			return makeDirectory(to.path, likeSource(each, info, preserve))
+			return s.env.makeDirectory(to.path, likeSource(each, info, preserve))
 		case info.Mode().IsRegular():
 			return s.transferFile(path, to, info, each, preserve)
 		}
@@ -271,9 +271,11 @@ func (s *fileStates) move(source, at place, args Args) error {
 	err := os.Rename(source.path, at.path)
 	if errors.Is(err, syscall.EXDEV) {
 		// Another file system: a copy, then the source goes.
-		if err = s.transfer(source.path, at, source.info, attributes{}, true); err == nil {
-			err = os.RemoveAll(source.path)
-		}
+		err = first(
+			func() error { return s.transfer(source.path, at, source.info, attributes{}, true) },
+			s.env.unsynced.settle,
+			func() error { return os.RemoveAll(source.path) },
+		)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the directory %q is not there: add makedirs: true", parent(at.path))
@@ -281,5 +283,5 @@ func (s *fileStates) move(source, at place, args Args) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(parent(at.path))
+	return errors.Join(s.env.unsynced.named(source.path), s.env.unsynced.named(at.path))
 }

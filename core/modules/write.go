@@ -11,8 +11,8 @@ import (
 )
 
 // put writes the content beside the file, with owner and mode, and renames it over the file: a reader sees the old file
-// or the new one. What replaces a file is on the disk before it does, so that a power failure loses neither. A new file is not
-// waited for, at some 7 ms each a run that makes a thousand would take seconds for what the next run makes anew anyway.
+// or the new one. What replaces a file is on the disk before it does, so that a power failure loses neither; the rest is by the
+// end of the call (unsynced).
 // ready, if not nil, looks at the new file before it takes its place.
 func (s *fileStates) put(at place, want *content, own attributes, ready func(temp string) error) (err error) {
 	temp, err := os.CreateTemp(parent(at.path), ".zester-*")
@@ -27,12 +27,11 @@ func (s *fileStates) put(at place, want *content, own attributes, ready func(tem
 			_ = os.Remove(temp.Name())
 		}
 	}()
-	replaces := at.info != nil
 	err = pour(temp, want)
 	if err == nil {
 		err = dress(temp, at, own)
 	}
-	if err == nil && replaces {
+	if err == nil && at.info != nil {
 		err = temp.Sync()
 	}
 	if err = errors.Join(err, temp.Close()); err != nil {
@@ -46,10 +45,10 @@ func (s *fileStates) put(at place, want *content, own attributes, ready func(tem
 	if err := os.Rename(temp.Name(), at.path); err != nil {
 		return err
 	}
-	if replaces {
-		return syncDir(parent(at.path))
+	if at.info != nil {
+		return s.env.unsynced.named(at.path)
 	}
-	return nil
+	return s.env.unsynced.written(at.path)
 }
 
 // fill writes the content to a new file and closes it; with sync when it is on the disk.
@@ -68,14 +67,6 @@ func pour(temp *os.File, want *content) error {
 	}
 	_, err = io.Copy(temp, source)
 	return errors.Join(err, source.Close())
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // dress gives the temporary file the wanted mode and owner; what is not said stays as it was, 0644 for a new file. It goes
