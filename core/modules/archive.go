@@ -114,7 +114,11 @@ func (s *fileStates) extracted(ctx context.Context, call *states.Call) (states.R
 		return states.Result{}, err
 	}
 	if len(wrong) > 0 && len(changes) == 0 {
-		changes["ownership"] = texts(wrong[:min(len(wrong), 20)])
+		var paths []any
+		for _, f := range wrong[:min(len(wrong), 20)] {
+			paths = append(paths, f.path)
+		}
+		changes["ownership"] = paths
 	}
 	return settle(call, changes, "Directory "+at.path, func() error {
 		if changes["extracted_files"] != nil {
@@ -280,31 +284,33 @@ func (a *archived) missing(dir string) (missing, blocked []string, err error) {
 	return missing, blocked, nil
 }
 
-// wrongOwners are the paths of the archive that belong to someone else.
-func (a *archived) wrongOwners(at place, own attributes, only string) ([]string, error) {
+// wrongOwners is what of the archive belongs to someone else.
+func (a *archived) wrongOwners(at place, own attributes, only string) ([]descendant, error) {
 	if own.uid == nil && own.gid == nil {
 		return nil, nil
 	}
-	paths := a.roots(at.path)
+	names := a.tops()
 	if only != "" {
-		paths = []string{only}
+		rest, err := filepath.Rel(at.path, only)
+		if err != nil {
+			return nil, err
+		}
+		names = []string{rest}
 	}
-	var wrong []string
-	for _, root := range paths {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			info, err := entry.Info()
-			if err != nil {
-				return err
-			}
+	root, err := os.OpenRoot(at.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	var wrong []descendant
+	for _, name := range names {
+		err := descendTo(root, at.path, name, func(path string, info fs.FileInfo) error {
 			changes := map[string]any{}
 			if own.compare(info, changes); len(changes) > 0 {
-				wrong = append(wrong, path)
+				wrong = append(wrong, descendant{path, info, own, changes})
 			}
 			return nil
 		})
@@ -321,16 +327,7 @@ func (a *archived) chown(at place, own attributes, only string) error {
 	if err != nil {
 		return err
 	}
-	for _, path := range wrong {
-		info, err := os.Lstat(path)
-		if err == nil {
-			err = own.apply(path, info)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return applyAll(wrong)
 }
 
 // unpack extracts the archive once what is in the way is gone.

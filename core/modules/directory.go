@@ -79,10 +79,8 @@ func (s *fileStates) directory(_ context.Context, call *states.Call) (states.Res
 			err = s.make(at.path, own, args.Bool("makedirs"))
 		}
 	}
-	for i := 0; i < len(below) && err == nil; i++ {
-		if !within(below[i].path, strays) {
-			err = below[i].own.apply(below[i].path, below[i].info)
-		}
+	if err == nil {
+		err = applyAll(slices.DeleteFunc(below, func(d descendant) bool { return within(d.path, strays) }))
 	}
 	if err == nil {
 		err = remove(strays)
@@ -141,14 +139,6 @@ func (s *fileStates) make(path string, own attributes, makedirs bool) error {
 	return err
 }
 
-// descendant is something below a directory that recurse changes.
-type descendant struct {
-	path    string
-	info    fs.FileInfo
-	own     attributes
-	changes map[string]any
-}
-
 // below lists what recurse has to change below a directory. Symbolic links are not followed.
 func (s *fileStates) below(at place, call *states.Call) ([]descendant, error) {
 	args := call.Args
@@ -177,29 +167,19 @@ func (s *fileStates) below(at place, call *states.Call) ([]descendant, error) {
 		return nil, err
 	}
 	var out []descendant
-	err = filepath.WalkDir(at.path, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || path == at.path {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
+	err = descend(at.path, func(path string, info fs.FileInfo) error {
 		own := forFiles
-		if d.IsDir() {
+		if info.IsDir() {
 			own = forDirs
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			own.mode = nil
 		}
 		if depth := strings.Count(strings.TrimPrefix(path, at.path), "/"); args.Has("max_depth") && int64(depth) > args.Int("max_depth") {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
+			return fs.SkipDir
 		}
 		ignored := "ignore_files"
-		if d.IsDir() {
+		if info.IsDir() {
 			ignored = "ignore_dirs"
 		}
 		changes := map[string]any{}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/ptorbus/zester/core/states"
 )
 
@@ -130,17 +132,32 @@ func (s *fileStates) rewrite(at place, before, after string, own attributes, arg
 	}
 	if at.info != nil {
 		if stat, ok := at.info.Sys().(*syscall.Stat_t); ok && stat.Nlink > 1 {
-			file, err := os.OpenFile(at.path, os.O_WRONLY|os.O_TRUNC, 0)
-			if err != nil {
-				return err
-			}
-			if err := fill(file, &content{data: []byte(after)}, true); err != nil {
+			if err := refill(at, []byte(after)); err != nil {
 				return err
 			}
 			return own.apply(at.path, at.info)
 		}
 	}
 	return s.put(at, &content{data: []byte(after)}, own, nil)
+}
+
+// refill writes a file in place, if it is still the one that was looked at.
+func refill(at place, data []byte) error {
+	file, err := os.OpenFile(at.path, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	now, err := file.Stat()
+	if err == nil && !os.SameFile(now, at.info) {
+		err = fmt.Errorf("%q has become another file since it was looked at", at.path)
+	}
+	if err == nil {
+		err = file.Truncate(0)
+	}
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	return fill(file, &content{data: data}, true)
 }
 
 // backupEnding is what backup adds to the name of the file: false and nothing keep no copy.
