@@ -84,7 +84,7 @@ func leaderDiesUnderParts(w *world, _ int) verdict {
 }
 
 func (w *world) loseLeader(stream, moment string, submit func() *job) (v verdict) {
-	w.until(60*time.Second, "a steady cluster", func() bool {
+	w.until(time.Minute, "a steady cluster", func() bool {
 		for _, s := range []string{bus.StreamSubmissions, bus.StreamReturns, bus.StreamOf(bus.BucketJobs)} {
 			if _, steady := w.leader(s); !steady {
 				return false
@@ -101,7 +101,7 @@ func (w *world) loseLeader(stream, moment string, submit func() *job) (v verdict
 	case <-seen:
 	case <-j.done:
 		v.untried()
-	case <-time.After(15 * time.Second):
+	case <-time.After(30 * time.Second):
 		v.untried()
 	}
 	at := slices.IndexFunc(w.nats, func(p *process) bool { return p.name == name })
@@ -152,12 +152,12 @@ func clientStalls(w *world, i int) (v verdict) {
 	d := pick(onClient(down, "zester.job.*.note"), onClient(down, "zester.job.*.return.*"))(w, i)
 	j := w.submit(long, 300*time.Millisecond)
 	w.caught(d, j.client, &v)
-	w.until(5*time.Second, "the job's id", func() bool { return j.jid() != "" })
+	w.until(time.Minute, "the job's id", func() bool { return j.jid() != "" })
 	w.must(j.cmd.Process.Signal(syscall.SIGSTOP))
 	w.client.stall(true)
 	d.opens()
 	flood := make([]byte, 500<<10)
-	w.until(20*time.Second, "the server to call the client slow", func() bool {
+	w.until(time.Minute, "the server to call the client slow", func() bool {
 		w.must(w.core.Publish(bus.JobNotes(j.jid())+".flood", flood))
 		return w.slowConsumers() > before
 	})

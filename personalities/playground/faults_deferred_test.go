@@ -13,7 +13,7 @@ import (
 func deferred(w *world, i int) (v verdict) {
 	victim := w.ids[i%len(w.ids)]
 	w.peel[victim].kill()
-	w.until(15*time.Second, "the masters to miss the peel", func() bool {
+	w.until(time.Minute, "the masters to miss the peel", func() bool {
 		return countFalse(w.run("--format=json", "peels")) == 1
 	})
 	j := w.newJob()
@@ -36,7 +36,7 @@ func deferred(w *world, i int) (v verdict) {
 	for _, p := range back {
 		p.restart()
 	}
-	w.until(40*time.Second, "the last return", func() bool {
+	w.until(time.Minute, "the last return", func() bool {
 		found, err := w.returns(j.jid())
 		return err == nil && len(found) == len(w.ids)
 	})

@@ -25,7 +25,7 @@ func noRoom(fill func(w *world, peel string) (undo func())) func(w *world, i int
 			j = w.submit(long, 200*time.Millisecond)
 		} else {
 			j = w.submit(long, 2*time.Second)
-			w.until(15*time.Second, "the function to start", func() bool { return w.runs(j.tag, "start")[victim] > 0 })
+			w.until(time.Minute, "the function to start", func() bool { return w.runs(j.tag, "start")[victim] > 0 })
 			undo = w.exhaust(fill, victim, "test.ping")
 		}
 		v.add(w.judge(j, right))
@@ -46,7 +46,7 @@ func noRoom(fill func(w *world, peel string) (undo func())) func(w *world, i int
 // with a call whose record is as long as the job's. What the peel frees meanwhile is filled again.
 func (w *world) exhaust(fill func(w *world, peel string) (undo func()), peel string, call ...string) (undo func()) {
 	refusals := 0
-	w.until(20*time.Second, "the journal to be full", func() bool {
+	w.until(time.Minute, "the journal to be full", func() bool {
 		undo = fill(w, peel)
 		out := w.run(append([]string{"--format=json", "--timeout=5s", peel}, call...)...)
 		if strings.Contains(out, "cannot record") {

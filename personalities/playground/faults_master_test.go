@@ -40,7 +40,7 @@ func (w *world) caught(d *dam, c *client, v *verdict) *process {
 	select {
 	case <-d.hit:
 	case <-c.done:
-	case <-time.After(15 * time.Second):
+	case <-time.After(30 * time.Second):
 	}
 	select {
 	case <-d.hit:

@@ -33,7 +33,7 @@ func peelDies(at moment, want ...outcome) func(w *world, i int) verdict {
 func peelDiesInside(w *world, i int) (v verdict) {
 	victim := w.ids[i%len(w.ids)]
 	j := w.submit(long, time.Second)
-	w.until(15*time.Second, "the function to start", func() bool { return w.runs(j.tag, "start")[victim] > 0 })
+	w.until(time.Minute, "the function to start", func() bool { return w.runs(j.tag, "start")[victim] > 0 })
 	time.Sleep(time.Duration(i*40) * time.Millisecond)
 	w.peel[victim].kill()
 	w.peel[victim].restart()

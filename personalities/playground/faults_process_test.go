@@ -82,7 +82,7 @@ func (x *process) restart() {
 // ready waits for a master to be ready.
 func (x *process) ready() {
 	x.w.t.Helper()
-	x.w.until(60*time.Second, x.name+" to be ready", func() bool { return strings.Contains(x.log.String(), "master ready") })
+	x.w.until(time.Minute, x.name+" to be ready", func() bool { return strings.Contains(x.log.String(), "master ready") })
 }
 
 // word is an attribute in the process's log.

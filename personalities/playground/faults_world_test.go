@@ -113,7 +113,7 @@ func (w *world) startNATS(p plan) {
 }
 
 func (w *world) reachable(addr string) {
-	w.until(30*time.Second, "NATS at "+addr, func() bool {
+	w.until(time.Minute, "NATS at "+addr, func() bool {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			c.Close()
@@ -178,7 +178,7 @@ func (w *world) startPeel(id string, p plan) {
 }
 
 func (w *world) enroll() {
-	w.until(30*time.Second, "the peels to ask for enrollment", func() bool {
+	w.until(time.Minute, "the peels to ask for enrollment", func() bool {
 		out := w.run("enroll", "list")
 		for _, id := range w.ids {
 			if !strings.Contains(out, id) {
@@ -197,7 +197,7 @@ func (w *world) settle() {
 		m.ready()
 	}
 	good := 0
-	w.until(60*time.Second, "all peels to answer", func() bool {
+	w.until(time.Minute, "all peels to answer", func() bool {
 		out := w.run("--format=json", "--timeout=5s", "*", "test.ping")
 		if strings.Count(out, `"success":true`) < len(w.ids) {
 			good = 0
