@@ -11,6 +11,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -48,6 +50,7 @@ type master struct {
 	conn      *bus.Conn
 	store     *Store
 	directory *Directory
+	server    *Server
 	url       string
 	stop      func() // ends it as a signal would
 	log       *logBook
@@ -67,14 +70,14 @@ func (f *fleet) master(change ...func(*ServerOptions)) *master {
 		c(&o)
 	}
 	certFile, keyFile := f.ca.issue(f.t, "localhost", net.IPv4(127, 0, 0, 1))
-	l, err := Listen("127.0.0.1:0", certFile, keyFile)
+	l, err := Listen(fmt.Sprintf("127.0.0.1:%d", server.TestPort(f.t)), certFile, keyFile) // nobody else has it once the master is gone
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	m.url = "https://" + l.Addr()
+	m.url, m.server = "https://"+l.Addr(), NewServer(o)
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := l.Serve(ctx, NewServer(o), m.log.logger()); err != nil {
+		if err := l.Serve(ctx, m.server, m.log.logger()); err != nil {
 			f.t.Error(err)
 		}
 	})
@@ -88,14 +91,17 @@ func (f *fleet) master(change ...func(*ServerOptions)) *master {
 	return m
 }
 
-// operator is alice's end of the orders, once a master listens to her.
+// operator is alice's end of the orders, once a master listens to all of hers: it does so to one after the other.
 func (f *fleet) operator() *Orders {
 	f.t.Helper()
 	o := &Orders{Conn: f.nats.Operator(f.t, "alice")}
-	eventually(f.t, "a master answers operators", func() bool {
-		_, err := o.List(f.t.Context(), "")
-		return err == nil
-	})
+	for _, name := range []string{orderList, orderShow, orderApprove, orderReject, orderRemove} {
+		eventually(f.t, "a master answers "+name, func() bool {
+			_, err := o.ask(f.t.Context(), bus.Order("alice", name), order{}) // about nobody
+			var remote *bus.RemoteError
+			return errors.As(err, &remote)
+		})
+	}
 	return o
 }
 

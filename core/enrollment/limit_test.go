@@ -131,11 +131,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	}
 	p := m.peel("web-04")
 	p.enroll()
-	eventually(t, "the one place is taken", func() bool {
-		m.directory.mu.RLock()
-		defer m.directory.mu.RUnlock()
-		return len(m.directory.waiting) == 1
-	})
+	eventually(t, "the one place is taken", func() bool { return len(m.server.waiting) == 1 })
 	if status, reply := p.post(pathCreds, p.credentials(p.nonce())); status != http.StatusAccepted || reply != `{"state":"pending"}` {
 		t.Errorf("got %d %s", status, reply)
 	}
