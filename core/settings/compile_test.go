@@ -20,14 +20,14 @@ func newAccount(t testing.TB) *keys.Account {
 	return h.Account()
 }
 
+// writeTree writes files below a directory. Each appears at once: a service that follows the directory reads no half of one.
 func writeTree(t testing.TB, dir string, tree map[string]string) string {
 	t.Helper()
+	whole := filepath.Join(t.TempDir(), "file")
 	for name, text := range tree {
 		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+		err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(whole, []byte(text), 0o644), os.Rename(whole, p))
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
