@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,8 @@ const (
 	windows       = 4                // under way at once when many files are fetched
 	windowTimeout = 60 * time.Second // for one request
 	windowTries   = 3
-	offlineWait   = 5 * time.Second // for a connection that may just be coming back
+	// offlineWait is for a connection that may just be coming back: longer than the pauses between its attempts, up to 5 s.
+	offlineWait = 10 * time.Second
 )
 
 // chunk is what there is to fetch.
@@ -41,6 +43,7 @@ type fetcher struct {
 	conn  *bus.Conn // nil: cache only
 	cache *cache    // nil: none
 	log   *slog.Logger
+	wait  time.Duration // for a connection; 0 is offlineWait
 }
 
 // window returns the chunks' contents in order; one request brings what the cache lacks.
@@ -104,7 +107,7 @@ func (f fetcher) request(ctx context.Context, keys []string) (entries []bus.Entr
 	}
 	for range windowTries {
 		if !f.conn.Connected() {
-			wait, cancel := context.WithTimeout(ctx, offlineWait)
+			wait, cancel := context.WithTimeout(ctx, cmp.Or(f.wait, offlineWait))
 			err = f.conn.WaitConnected(wait)
 			cancel()
 			if err != nil {

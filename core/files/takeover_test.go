@@ -192,14 +192,16 @@ func interrupted(t *testing.T, chunks int) (done bool) {
 		_, err := p.Publish(ctx, "states", dir)
 		stopped <- err
 	}()
-	count := func() int {
+	first := digestOf([]byte(want["g000"])).String()
+	count := func() (n int, hasFirst bool) {
 		names, err := core.StreamSubjects(t.Context(), filesStream, bus.ValueSubject(bus.BucketFiles, ">"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(names)
+		_, hasFirst = names[bus.ValueSubject(bus.BucketFiles, first)]
+		return len(names), hasFirst
 	}
-	waitFor(t, "some chunks", func() bool { return count() > 5 })
+	waitFor(t, "some chunks, the first among them", func() bool { n, hasFirst := count(); return hasFirst && n > 5 })
 	cancel()
 	if err := <-stopped; err == nil {
 		return false
@@ -210,13 +212,13 @@ func interrupted(t *testing.T, chunks int) (done bool) {
 	if got := readAll(t, newTree(t, srv, peel, t.TempDir())); !maps.Equal(got, content{"f": "old"}) {
 		t.Fatalf("after the interruption: %d files", len(got))
 	}
-	sent := count()
+	sent, _ := count()
 	next := newPublisher(t, srv) // as after a crash
 	publish(t, next, dir)
 	if got := readAll(t, newTree(t, srv, peel, t.TempDir())); !maps.Equal(got, want) {
 		t.Fatalf("after the second try: %d files", len(got))
 	}
-	e, err := core.Get(t.Context(), bus.BucketFiles, digestOf([]byte(want["g000"])).String())
+	e, err := core.Get(t.Context(), bus.BucketFiles, first)
 	if err != nil || int(e.Revision) > sent {
 		t.Errorf("the first chunk was sent again, as revision %d after %d: %v", e.Revision, sent, err)
 	}

@@ -202,6 +202,7 @@ func TestOffline(t *testing.T) {
 	publish(t, newPublisher(t, srv), want.write(t, t.TempDir()))
 	conn, cache := srv.Peel(t, "p"), t.TempDir()
 	tree := newTree(t, srv, conn, cache)
+	tree.fetch.wait = patience
 	if _, err := tree.Load(t.Context(), "f"); err != nil {
 		t.Fatal(err)
 	}
@@ -224,6 +225,7 @@ func TestRestartWhileReading(t *testing.T) {
 	want := strings.Repeat("0123456789abcdef", 4*ChunkSize)
 	publish(t, newPublisher(t, srv), content{"f": want}.write(t, t.TempDir()))
 	tree := newTree(t, srv, srv.Peel(t, "p"), t.TempDir())
+	tree.fetch.wait = patience
 	r, _, err := tree.Open(t.Context(), "f")
 	if err != nil {
 		t.Fatal(err)
