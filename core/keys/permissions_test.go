@@ -68,7 +68,7 @@ func master(t *testing.T, s *server.TestServer) (raw, jetstream.JetStream) {
 		t.Fatal(err)
 	}
 	nc := connect(t, s, creds)
-	js, err := jetstream.New(nc.Conn)
+	js, err := jetstream.New(nc.Conn, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestPeelMayNotHear(t *testing.T) {
 		if _, err := p1.SubscribeSync(subject); err != nil {
 			t.Fatal(err)
 		}
-		if err := p1.Flush(); err != nil {
+		if err := p1.FlushTimeout(patience); err != nil {
 			t.Fatal(err)
 		}
 		p1.expectRefusal(t, "subscription", subject)
@@ -236,7 +236,7 @@ func TestRepliesDoNotLendRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []raw{nc, p2} {
-		if err := c.Flush(); err != nil {
+		if err := c.FlushTimeout(patience); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -285,7 +285,7 @@ func TestRepliesDoNotLendRights(t *testing.T) {
 			}
 		}
 	}
-	if err := p1.Flush(); err != nil {
+	if err := p1.FlushTimeout(patience); err != nil {
 		t.Fatal(err)
 	}
 	controlAttack(t, s, js)
