@@ -39,9 +39,9 @@ func (s *Server) Ready(ctx context.Context) Report {
 	}
 	s.mu.Lock()
 	answers := make(chan answer, len(s.checks))
-	asked := len(s.checks)
+	asked, limit := len(s.checks), s.limit
 	for name, check := range s.checks {
-		go func() { answers <- answer{name, run(ctx, check)} }()
+		go func() { answers <- answer{name, run(ctx, limit, check)} }()
 	}
 	s.mu.Unlock()
 
@@ -59,8 +59,8 @@ func (s *Server) Ready(ctx context.Context) Report {
 }
 
 // run does not wait for a check that ignores its context.
-func run(ctx context.Context, check Check) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, CheckTimeout, fmt.Errorf("no answer within %s", CheckTimeout))
+func run(ctx context.Context, limit time.Duration, check Check) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- check(ctx) }()

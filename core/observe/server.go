@@ -37,12 +37,13 @@ type Server struct {
 
 	mu     sync.Mutex
 	checks map[string]Check
+	limit  time.Duration // of a check
 }
 
 // Listen starts to serve. An address it cannot have is an error made with config.Invalid for the key metrics_addr.
 // Until the first check is registered the server counts as ready.
 func Listen(options Options) (*Server, error) {
-	s := &Server{metrics: options.Metrics, logger: options.Logger, served: make(chan struct{}), checks: map[string]Check{}}
+	s := &Server{metrics: options.Metrics, logger: options.Logger, served: make(chan struct{}), checks: map[string]Check{}, limit: CheckTimeout}
 	if s.metrics == nil {
 		s.metrics = metrics.NewSet()
 	}

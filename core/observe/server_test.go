@@ -17,13 +17,26 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
-func listen(t *testing.T, options Options) *Server {
+// patience is how long a test waits for what must come. Nothing is measured by it: a busy machine may need it all.
+const patience = time.Minute
+
+// serve listens and has patience with checks.
+func serve(t *testing.T, options Options) *Server {
 	t.Helper()
 	options.Addr = "127.0.0.1:0"
 	server, err := Listen(options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	server.limit = patience
+	return server
+}
+
+func listen(t *testing.T, options Options) *Server {
+	t.Helper()
+	server := serve(t, options)
 	t.Cleanup(func() {
 		if err := server.Shutdown(context.Background()); err != nil {
 			t.Error(err)
@@ -162,10 +175,7 @@ func TestOff(t *testing.T) {
 }
 
 func TestShutdownLetsRequestsFinish(t *testing.T) {
-	server, err := Listen(Options{Addr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := serve(t, Options{})
 	asked, release := make(chan struct{}), make(chan struct{})
 	server.Check("slow", func(context.Context) error { close(asked); <-release; return nil })
 	answers := make(chan string, 1)
