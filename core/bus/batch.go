@@ -36,7 +36,7 @@ func (c *Conn) directBatchOnce(ctx context.Context, subject string, req batch, e
 	if err != nil {
 		return 0, 0, err
 	}
-	ctx, cancel := bounded(ctx)
+	ctx, heard, cancel := boundedSilence(ctx)
 	defer cancel()
 	ctx, done := c.await(ctx, subject)
 	defer done()
@@ -61,6 +61,7 @@ func (c *Conn) directBatchOnce(ctx context.Context, subject string, req batch, e
 	for {
 		select {
 		case m := <-msgs:
+			heard()
 			switch classify(m) {
 			case stored:
 				if err := each(m); err != nil {

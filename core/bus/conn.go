@@ -96,7 +96,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	return c, nil
 }
 
-// handshakes is how often a connection is tried that was only too slow for the server.
+// handshakes is how often at least a connection is tried that was only too slow for the server.
 const handshakes = 4
 
 // dial tries until the server answers, whatever it answers, or patience or the context ends.
@@ -112,7 +112,8 @@ func (c *Conn) dial(ctx context.Context, options []nats.Option) (*nats.Conn, err
 			return nc, nil
 		}
 		explained := explainConnect(c.opts, err)
-		again := unreachable(err) && !time.Now().After(deadline) || overtaken(err) && attempt < handshakes
+		patient := time.Now().Before(deadline)
+		again := unreachable(err) && patient || overtaken(err) && (patient || attempt < handshakes)
 		if !again {
 			return nil, explained
 		}

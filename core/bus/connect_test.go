@@ -240,10 +240,11 @@ func TestConnectWaits(t *testing.T) {
 
 // The plain connection to a distant server is warned of, and not the one to this host.
 func TestPlaintextIsWarnedOf(t *testing.T) {
-	var out bytes.Buffer
+	out := &tap{}
+	const warning = "the connection to NATS is not encrypted"
 	s := server.StartTest(t, func(o *server.Options) { o.Host = "0.0.0.0" })
 	o := options(t, s)
-	o.Log = slog.New(slog.NewTextHandler(&out, nil))
+	o.Log = slog.New(slog.NewTextHandler(out, nil))
 	port := o.URL[strings.LastIndexByte(o.URL, ':'):]
 	o.URL = "nats://127.0.0.1" + port
 	c, err := bus.Connect(t.Context(), o)
@@ -251,8 +252,8 @@ func TestPlaintextIsWarnedOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	if out.Len() != 0 {
-		t.Errorf("on this host: %s", out.String())
+	if strings.Contains(string(out.bytes()), warning) {
+		t.Errorf("on this host: %s", out.bytes())
 	}
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
@@ -268,31 +269,50 @@ func TestPlaintextIsWarnedOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Close()
-		if !strings.Contains(out.String(), "the connection to NATS is not encrypted") {
-			t.Errorf("to %s: %s", ip, out.String())
+		if !strings.Contains(string(out.bytes()), warning) {
+			t.Errorf("to %s: %s", ip, out.bytes())
 		}
 		return
 	}
 }
 
-// A busy host's handshake that takes longer than the server waits with its first ping is made anew.
+// A busy host's handshake that takes longer than the server waits with its first ping, or at all, is made anew.
 func TestSlowHandshake(t *testing.T) {
+	t.Parallel()
 	s := server.StartTest(t)
-	for slow, want := range map[int]string{2: "", 1000: "nats: expected 'PONG', got 'PING'"} {
-		o := options(t, s)
-		o.URL = "nats://" + pinged(t, strings.TrimPrefix(s.URL, "nats://"), slow)
-		c, err := bus.Connect(t.Context(), o)
-		if err == nil {
-			c.Close()
-		}
-		if want == "" && err != nil || want != "" && (err == nil || err.Error() != "nats at "+o.URL+": "+want) {
-			t.Errorf("%d slow handshakes: %v, want %q", slow, err, want)
-		}
+	for _, tt := range []struct {
+		slow     int
+		then     string
+		patience time.Duration
+		want     string
+	}{
+		{2, "PING\r\n", 0, ""},
+		{6, "PING\r\n", patience, ""},
+		{1000, "PING\r\n", 0, "nats: expected 'PONG', got 'PING'"},
+		{2, "-ERR 'Authentication Timeout'\r\n", 0, ""},
+		{1000, "-ERR 'Authentication Timeout'\r\n", 0, "it took too long to check these credentials: they may be of another cluster, or the server is overloaded"},
+		{2, "", 0, ""},
+		{1000, "", 0, "the connection ends before the server has answered (EOF): it may be overloaded, or no NATS server"},
+	} {
+		t.Run(fmt.Sprintf("%d %s", tt.slow, tt.then), func(t *testing.T) {
+			t.Parallel()
+			o := options(t, s)
+			o.Patience = tt.patience
+			o.URL = "nats://" + slowly(t, strings.TrimPrefix(s.URL, "nats://"), tt.slow, tt.then)
+			c, err := bus.Connect(t.Context(), o)
+			if err == nil {
+				c.Close()
+			}
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || err.Error() != "nats at "+o.URL+": "+tt.want) {
+				t.Errorf("got %v, want %q", err, tt.want)
+			}
+		})
 	}
 }
 
-// pinged forwards connections to a server; in the first so many of them a ping comes before the server's answer.
-func pinged(t *testing.T, address string, slow int) string {
+// slowly forwards connections to a server; in the first so many of them something comes before the server's answer: nothing
+// is its end.
+func slowly(t *testing.T, address string, slow int, then string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -313,9 +333,13 @@ func pinged(t *testing.T, address string, slow int) string {
 			greeting := bufio.NewReader(server)
 			info, err := greeting.ReadString('\n')
 			if n < slow {
-				info += "PING\r\n"
+				info += then
 			}
-			if _, werr := io.WriteString(client, info); err != nil || werr != nil {
+			if _, werr := io.WriteString(client, info); err != nil || werr != nil || n < slow && then == "" {
+				if n < slow { // a reset instead of an end would be another error
+					client.(*net.TCPConn).CloseWrite()
+					io.Copy(io.Discard, client)
+				}
 				client.Close()
 				server.Close()
 				continue

@@ -147,7 +147,19 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {
 		return ctx, func() {}
 	}
-	return context.WithTimeoutCause(ctx, answerWait, fmt.Errorf("no answer in %s: %w", answerWait, context.DeadlineExceeded))
+	return context.WithTimeoutCause(ctx, answerWait, errSilent)
+}
+
+var errSilent = fmt.Errorf("no answer in %s: %w", answerWait, context.DeadlineExceeded)
+
+// boundedSilence is bounded for many answers, which together may take long: whenever heard is called the time begins anew.
+func boundedSilence(ctx context.Context) (_ context.Context, heard, cancel func()) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}, func() {}
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(answerWait, func() { end(errSilent) })
+	return ctx, func() { timer.Reset(answerWait) }, func() { timer.Stop(); end(nil) }
 }
 
 // Subscription ends with Stop.

@@ -3,6 +3,8 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -161,14 +163,15 @@ func TestWork(t *testing.T) {
 			})
 		}()
 	}
-	got := map[taken]int{}
-	for range 5 {
-		got[<-took]++
-	}
-	for _, want := range []taken{{"j1", 1}, {"j2", 1}, {"j2", 2}, {"j3", 1}, {"j3", 2}} {
-		if got[want] != 1 {
-			t.Errorf("%v taken %d times", want, got[want])
+	missing := []taken{{"j1", 1}, {"j2", 1}, {"j2", 2}, {"j3", 1}, {"j3", 2}}
+	got := map[taken]bool{}
+	for len(missing) > 0 { // and more attempts, if this machine stands still for AckWait
+		w := <-took
+		if got[w] {
+			t.Errorf("%v taken twice", w)
 		}
+		got[w] = true
+		missing = slices.DeleteFunc(missing, func(m taken) bool { return m == w })
 	}
 	eventually(t, func() bool {
 		left, err := masters[0].StreamSubjects(t.Context(), bus.StreamSubmissions, ">")
@@ -187,38 +190,47 @@ func TestLease(t *testing.T) {
 	t.Parallel()
 	s := server.StartTest(t)
 	a, b := s.Core(t), s.Core(t)
-	leads := make(chan string, 10)
+	var leaders sync.Map
+	leads := func(name string) func() bool {
+		return func() bool { _, ok := leaders.Load(name); return ok }
+	}
 	campaign := func(c *bus.Conn, name string) (stop func()) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			c.Lease(ctx, "publisher", name, 5*time.Second, func(ctx context.Context) {
-				leads <- name
+				leaders.Store(name, true)
 				<-ctx.Done()
+				leaders.Delete(name)
 			})
 		}()
 		return func() { cancel(); <-done }
 	}
+	// Who leads may change at any time where this machine stands still for as long as the lease lives.
 	stopA := campaign(a, "a")
-	if got := <-leads; got != "a" {
-		t.Fatalf("%s leads", got)
-	}
+	eventually(t, leads("a"))
 	stopB := campaign(b, "b")
-	stopA() // lets go of it, so that b need not wait for it to expire
-	if got := <-leads; got != "b" {
-		t.Fatalf("%s leads", got)
+	stopA()
+	if leads("a")() {
+		t.Error("a leads when it has stopped")
 	}
+	eventually(t, leads("b"))
 	stopA = campaign(a, "a")
 	b.Close() // b cannot say so
-	if got := <-leads; got != "a" {
-		t.Fatalf("%s leads", got)
-	}
-	stopA()
+	eventually(t, leads("a"))
 	stopB()
-	if _, err := a.Get(t.Context(), bus.BucketLeases, "publisher"); !errors.Is(err, bus.ErrNotFound) {
-		t.Errorf("the lease is still there: %v", err)
-	}
+	eventually(t, func() bool { // it lets go of it, so that nobody need wait: a second is given to that
+		eventually(t, leads("a"))
+		stopA()
+		_, err := a.Get(t.Context(), bus.BucketLeases, "publisher")
+		if errors.Is(err, bus.ErrNotFound) {
+			return true
+		}
+		t.Logf("the lease is still there: %v", err)
+		stopA = campaign(a, "a")
+		return false
+	})
 }
 
 // Who asks for the time must not wait for ever on an answer that went down with its server.
@@ -226,8 +238,14 @@ func TestServerTimeOfALostServer(t *testing.T) {
 	t.Parallel()
 	s := server.StartTest(t)
 	core := s.Core(t)
-	if now, err := core.ServerTime(t.Context()); err != nil || time.Since(now).Abs() > time.Minute {
-		t.Errorf("the server says it is %s: %v", now, err)
+	var now time.Time
+	eventually(t, func() (ok bool) { // it has two seconds
+		var err error
+		now, err = core.ServerTime(t.Context())
+		return err == nil
+	})
+	if time.Since(now).Abs() > time.Minute {
+		t.Errorf("the server says it is %s", now)
 	}
 	s.Stop()
 	_, err := core.ServerTime(t.Context())

@@ -13,7 +13,7 @@ import (
 func TestReleaseLost(t *testing.T) {
 	t.Parallel()
 	s := server.StartTest(t)
-	core, alice := s.Core(t), s.Operator(t, "alice")
+	core, first, alice := s.Core(t), s.Core(t), s.Operator(t, "alice")
 	q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: time.Hour, Workers: 4}
 	none := func(uint64) bool { return false }
 	if n, err := core.ReleaseLost(t.Context(), q, none); n != 0 || err != nil { // there is no such queue yet
@@ -31,7 +31,7 @@ func TestReleaseLost(t *testing.T) {
 			}
 		}
 	}
-	stop := work(core)
+	stop := work(first)
 	for _, id := range []string{"j1", "j2", "j3", "j4"} {
 		if err := alice.StoreOnce(t.Context(), bus.Submit("alice"), id, []byte(id)); err != nil {
 			t.Fatal(err)
@@ -57,6 +57,15 @@ func TestReleaseLost(t *testing.T) {
 		return err == nil && left[bus.Submit("alice")] == 3
 	})
 	stop()
+	first.Close()
+	queue, err := jetStream(t, s).Consumer(t.Context(), q.Stream, q.Durable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { // nothing is delivered to the first one's requests any more
+		info, err := queue.Info(t.Context())
+		return err == nil && info.NumWaiting == 0
+	})
 	defer work(s.Core(t))()
 	if n, err := core.ReleaseLost(t.Context(), q, func(seq uint64) bool { return held[seq] }); n != 2 || err != nil {
 		t.Error(n, err)

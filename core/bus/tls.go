@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -91,10 +92,17 @@ func unreachable(err error) bool {
 }
 
 // overtaken is of a handshake that has taken so long, on a busy host say, that the server's first ping came before its end, or
-// its patience to one. nats.go has names for neither.
+// its patience to one: it then says so, or in the midst of TLS just hangs up.
 func overtaken(err error) bool {
-	return strings.Contains(err.Error(), "expected 'PONG', got 'PING'") || strings.Contains(err.Error(), "authentication timeout")
+	return strings.Contains(err.Error(), "expected 'PONG', got 'PING'") || errors.Is(err, errHandshakeTimeout) || hungUp(err)
 }
+
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// errHandshakeTimeout is what nats.go makes of a server's word that it has no name for.
+var errHandshakeTimeout = errors.New("nats: authentication timeout")
 
 // redacted is a list of URLs as it may be shown: without passwords.
 func redacted(urls string) string {
@@ -129,8 +137,10 @@ func explainConnect(o Options, err error) error {
 		return fmt.Errorf("%s: the server offers no TLS, which --nats-ca or a tls:// URL asks for", at)
 	case errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("%s: it refuses these credentials (%w): they may be of another cluster, expired or revoked", at, err)
-	case strings.Contains(err.Error(), "authentication timeout"): // nats.go has no name for it
+	case errors.Is(err, errHandshakeTimeout):
 		return fmt.Errorf("%s: it took too long to check these credentials: they may be of another cluster, or the server is overloaded", at)
+	case hungUp(err) && !errors.Is(err, nats.ErrTLS):
+		return fmt.Errorf("%s: the connection ends before the server has answered (%w): it may be overloaded, or no NATS server", at, err)
 	}
 	return fmt.Errorf("%s: %w", at, err)
 }

@@ -36,7 +36,7 @@ func (c *Conn) Watch(ctx context.Context, bucket, pattern string) (*Watcher, err
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Watcher{entries: make(chan Entry, 64), cancel: cancel}
 	f := follower{c: c, bucket: bucket, pattern: pattern, out: w.entries, live: map[string]struct{}{}}
-	first, err := f.open(ctx)
+	first, err := f.openFirst(ctx)
 	if err != nil {
 		cancel()
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -59,6 +59,16 @@ type follower struct {
 	last    uint64              // revision
 	live    map[string]struct{} // keys that were given and not deleted
 	missing map[string]struct{} // of a bucket that was replaced: those that have not come again yet
+}
+
+// openFirst is open of a watch that nobody has yet: an answer that is late, or lost with a leader, does not fail it.
+func (f *follower) openFirst(ctx context.Context) (*feed, error) {
+	for deadline := time.Now().Add(answerWait); ; {
+		w, err := f.open(ctx)
+		if err == nil || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || time.Now().After(deadline) {
+			return w, err
+		}
+	}
 }
 
 // open follows from where the last feed ended, or from the start if the bucket is another one.

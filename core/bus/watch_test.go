@@ -103,6 +103,39 @@ func TestWatchSurvivesARestart(t *testing.T) {
 	}
 }
 
+// A watch that is asked for while the server is away for some seconds begins when it is back.
+func TestWatchBeginsLate(t *testing.T) {
+	t.Parallel()
+	s := server.StartTest(t)
+	core := s.Core(t)
+	put(t, core, bus.BucketBasket, "p1.ip", "1")
+	s.Stop()
+	type result struct {
+		w    *bus.Watcher
+		err  error
+		took time.Duration
+	}
+	began := make(chan result, 1)
+	go func() {
+		start := time.Now()
+		w, err := core.Watch(t.Context(), bus.BucketBasket, ">")
+		began <- result{w, err, time.Since(start)}
+	}()
+	for range 2 { // two seconds each
+		if _, err := core.ServerTime(t.Context()); err == nil {
+			t.Fatal("the server is there")
+		}
+	}
+	s.Start(t)
+	r := <-began
+	switch {
+	case r.err == nil:
+		expect(t, r.w, "p1.ip=1", ".")
+	case r.took < 10*time.Second || !errors.Is(r.err, context.DeadlineExceeded): // on a busy machine the server may be away for longer
+		t.Errorf("after %s: %v", r.took, r.err)
+	}
+}
+
 func TestWatchWithoutABucket(t *testing.T) {
 	s := server.StartTest(t)
 	alice := s.Operator(t, "alice") // nobody has called Setup
