@@ -180,7 +180,7 @@ func (s *fileStates) openArchive(ctx context.Context, args Args) (*archived, fun
 		}
 		return a, clean, nil
 	}
-	return nil, nil, fmt.Errorf("none of the sources is there: %s", strings.Join(sources, ", "))
+	return nil, nil, fmt.Errorf("none of the sources is there: %s", public(strings.Join(sources, ", ")))
 }
 
 // archiveEnding is the end of a name that says how an archive is compressed.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path"
 	"strings"
@@ -20,8 +21,8 @@ import (
 	"github.com/ptorbus/zester/core/states"
 )
 
-// answerLimit is how long a server may take to begin its answer.
-const answerLimit = time.Minute
+// stallLimit is how long a server may send nothing at all.
+const stallLimit = time.Minute
 
 // openURL is a source on a web server. It is fetched when it is first read, which a file that has the wanted hash does not need.
 func (s *fileStates) openURL(ctx context.Context, url string, args Args) *content {
@@ -29,7 +30,9 @@ func (s *fileStates) openURL(ctx context.Context, url string, args Args) *conten
 	var file *os.File
 	var failure error
 	return &content{remote: true, open: func() (io.ReadCloser, error) {
-		once.Do(func() { file, failure = fetch(ctx, url, !args.Has("verify_ssl") || args.Bool("verify_ssl")) })
+		once.Do(func() {
+			file, failure = fetch(ctx, url, !args.Has("verify_ssl") || args.Bool("verify_ssl"), stallLimit)
+		})
 		if failure != nil {
 			return nil, failure
 		}
@@ -41,13 +44,24 @@ func (s *fileStates) openURL(ctx context.Context, url string, args Args) *conten
 	}}
 }
 
-// fetch puts what a server has into a file that is gone when it is closed.
-func fetch(ctx context.Context, url string, verify bool) (*os.File, error) {
+// fetch puts what a server has into a file that is gone when it is closed. It may take as long as it does, but not send nothing
+// for longer than stall.
+func fetch(ctx context.Context, url string, verify bool, stall time.Duration) (file *os.File, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	timer := time.AfterFunc(stall, func() { stop(fmt.Errorf("the server has sent nothing for %v seconds", stall.Seconds())) })
+	defer timer.Stop()
+	defer func() {
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			err = cause
+		}
+	}()
 	transport := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerLimit, TLSHandshakeTimeout: answerLimit, DisableKeepAlives: true,
-		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: !verify},
+		Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, ForceAttemptHTTP2: true,
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: !verify},
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: func() { timer.Reset(stall) }})
+	request, err := http.NewRequestWithContext(traced, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,18 +76,32 @@ func fetch(ctx context.Context, url string, verify bool) (*os.File, error) {
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the server says %s", answer.Status)
 	}
-	file, err := os.CreateTemp("", "zester-fetch-*")
-	if err != nil {
+	if file, err = os.CreateTemp("", "zester-fetch-*"); err != nil {
 		return nil, err
 	}
 	err = os.Remove(file.Name())
 	if err == nil {
-		_, err = io.Copy(file, answer.Body)
+		_, err = io.Copy(file, &flowing{answer.Body, timer, stall})
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
+}
+
+// flowing puts a timer off with every byte that is read.
+type flowing struct {
+	from  io.Reader
+	timer *time.Timer
+	delay time.Duration
+}
+
+func (f *flowing) Read(p []byte) (int, error) {
+	n, err := f.from.Read(p)
+	if n > 0 {
+		f.timer.Reset(f.delay)
+	}
+	return n, err
 }
 
 func isURL(source string) bool {
@@ -92,10 +120,10 @@ func (s *fileStates) wantedSum(ctx context.Context, source, name string, args Ar
 			err = list.load()
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("source_hash %q: %w", given, err)
+			return nil, nil, fmt.Errorf("source_hash %q: %w", public(given), err)
 		}
 		if given, err = sumIn(string(list.data), source, name, args.Text("source_hash_name")); err != nil {
-			return nil, nil, fmt.Errorf("source_hash %q: %w", args.Text("source_hash"), err)
+			return nil, nil, fmt.Errorf("source_hash %q: %w", public(args.Text("source_hash")), err)
 		}
 	}
 	digits := given

@@ -1,6 +1,7 @@
 package modules_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -180,6 +181,37 @@ func TestCannotAsk(t *testing.T) {
 		{"alternatives.install", "zester-none", map[string]any{"path": "/bin/true", "link": filepath.Join(root, "link"), "priority": int64(1)},
 			"update-alternatives failed with exit code 3: no answer", ""},
 	})
+}
+
+// TestEnabled: a service is not enabled where systemd says so, and not where it could not be asked.
+func TestEnabled(t *testing.T) {
+	env, _ := newEnv(t, nil)
+	bin := t.TempDir()
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	for _, c := range []struct{ answer, want string }{
+		{"echo enabled", "true"},
+		{"echo static", "true"},
+		{"echo disabled; exit 1", "false"},
+		{"echo masked-runtime; exit 1", "false"},
+		{"echo not-found; exit 4", "false"},
+		{"echo 'Failed to get unit file state for x.service: No such file or directory' >&2; exit 1", "false"},
+		{"echo 'Failed to connect to bus: Connection refused' >&2; exit 1", "systemctl is-enabled failed with exit code 1: Failed to connect to bus: Connection refused"},
+		{"echo bad; exit 1", "systemctl cannot tell whether x.service is enabled: its unit file is not valid"},
+	} {
+		script := "#!/bin/sh\ncase $1 in\nis-enabled) " + c.answer + ";;\n*) echo LoadState=loaded;;\nesac\n"
+		path := filepath.Join(bin, "systemctl")
+		if err := errors.Join(os.WriteFile(path+".new", []byte(script), 0o755), os.Rename(path+".new", path)); err != nil {
+			t.Fatal(err)
+		}
+		value, err := call(t, env, "service.enabled", []any{"x"}, nil)
+		got := fmt.Sprint(value)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.answer, got, c.want)
+		}
+	}
 }
 
 // TestNotOverItself: a copy or a move that would remove its own source is refused.

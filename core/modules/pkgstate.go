@@ -203,7 +203,7 @@ func (p *packages) fromFiles(ctx context.Context, call *states.Call) (states.Res
 		}
 		file, clean, err := files.localCopy(ctx, source, "*.deb", Args{"skip_verify": true})
 		if err != nil {
-			return states.Result{}, fmt.Errorf("source %q: %w", source, err)
+			return states.Result{}, fmt.Errorf("source %q: %w", public(source), err)
 		}
 		defer clean()
 		// apt gives up its rights to read it.

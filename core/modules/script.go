@@ -43,7 +43,7 @@ func registerScript(r *Registry) {
 				call := &states.Call{Name: args.Text("source"), Args: args, Vars: func() map[string]any { return TemplateVars(env.nested(), nil) }}
 				s, err := loadScript(ctx, env, call, args.Text("source"))
 				if errors.Is(err, fs.ErrNotExist) {
-					return nil, fmt.Errorf("source %q is not there", args.Text("source"))
+					return nil, fmt.Errorf("source %q is not there", public(args.Text("source")))
 				}
 				if err != nil {
 					return nil, err
@@ -66,7 +66,7 @@ func loadScript(ctx context.Context, env *Env, call *states.Call, source string)
 		err = c.load()
 	}
 	if err != nil {
-		return s, fmt.Errorf("source %q: %w", source, err)
+		return s, fmt.Errorf("source %q: %w", public(source), err)
 	}
 	s.data = c.data
 	if call.Args.Text("template") != "" {

@@ -131,7 +131,7 @@ func NewRunner(env *Env, opts RunOptions) *states.Runner {
 	return states.New(states.Options{
 		Registry: States(env), Tree: listed(env.Tree), Render: env.Engine, Test: opts.Test, Env: chosen, Top: opts.Top,
 		Exclude: opts.Exclude, ExcludeIDs: opts.ExcludeIDs,
-		Parallel: opts.Parallel, Failhard: opts.Failhard, Match: env.Match, Event: env.Event, Progress: opts.Progress, Log: env.Log,
+		Parallel: opts.Parallel, Failhard: opts.Failhard, Match: env.Match, Event: publicEvents(env.Event), Progress: publicProgress(opts.Progress), Log: env.Log,
 		Vars: func(string) map[string]any { return vars },
 		Command: func(ctx context.Context, c states.Command) (int, error) {
 			out, err := env.exec(ctx, command{
@@ -302,6 +302,9 @@ const maxReport = 900 << 10
 // applyPlan runs a plan and returns its report, in a *Failure if any state failed.
 func applyPlan(ctx context.Context, env *Env, plan *states.Plan) (any, error) {
 	report := plan.Run(ctx)
+	for i := range report.States {
+		publicResult(&report.States[i])
+	}
 	limit := maxReport
 	if env.Local {
 		limit = 0

@@ -87,7 +87,18 @@ func (env *Env) enabled(ctx context.Context, u *unit) (bool, error) {
 		return false, nil
 	}
 	out, err := env.tool(ctx, "", "systemctl", "is-enabled", "--", u.name)
-	return out.code == 0, err
+	if err != nil || out.code == 0 {
+		return err == nil, err
+	}
+	switch state := out.stdout; {
+	case state == "bad":
+		return false, fmt.Errorf("systemctl cannot tell whether %s is enabled: its unit file is not valid", u.name)
+	case state != "" && strings.Trim(state, "abcdefghijklmnopqrstuvwxyz-") == "": // disabled, masked, linked, not-found...
+		return false, nil
+	case strings.Contains(out.stderr, "No such file or directory"): // what was made without a file, as older systemd says it
+		return false, nil
+	}
+	return false, toolError("systemctl is-enabled", out)
 }
 
 // fresh makes systemd read its files again where one has changed.
