@@ -16,9 +16,14 @@ type Change struct {
 	Initial bool // it was there when the watch began
 }
 
-// resolveWait is how long a watch asks again about a peel it has not met: a joining peel's
-// value may be seen before a master has its facts.
-const resolveWait = 3 * time.Second
+// A watch asks again about a peel it has not met, three seconds long: a joining peel's value may
+// be seen before a master has its facts. It counts the questions, since time passes on hosts that
+// stand still; one without an answer, which takes longer, counts as several.
+const (
+	resolveTries  = 15
+	resolveFailed = 5
+	resolvePause  = 200 * time.Millisecond
+)
 
 // Watch calls each for every current value and then for every change, until the context ends
 // or each returns an error. It needs CORE.
@@ -80,25 +85,24 @@ func (m *members) has(ctx context.Context, peel string, patient bool) bool {
 	if m.t.IDOnly() {
 		return m.t.Match(target.Peel{ID: peel})
 	}
-	for deadline := time.Now().Add(resolveWait); ; {
+	for tries := 0; ; {
 		if _, ok := slices.BinarySearch(m.ids, peel); ok {
 			return true
 		}
 		if !patient || m.others[peel] || ctx.Err() != nil {
 			return false
 		}
-		if time.Now().After(deadline) {
+		if tries >= resolveTries {
 			m.others[peel] = true
 			return false
 		}
-		m.refresh(ctx) // an unreachable master: the next round asks again
-		if _, ok := slices.BinarySearch(m.ids, peel); ok {
-			return true
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
+		if tries > 0 && !sleep(ctx, resolvePause) {
 			return false
+		}
+		if m.refresh(ctx) == nil {
+			tries++
+		} else {
+			tries += resolveFailed
 		}
 	}
 }
