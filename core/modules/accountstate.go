@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ func accountStates(env *Env) []*states.Function {
 			{Name: "password", Kind: states.Text, Doc: "hash of the password, as /etc/shadow has it"},
 			{Name: "enforce_password", Kind: states.Bool, Default: true, Doc: "false leaves the password of a user who has one"},
 			{Name: "empty_password", Kind: states.Bool, Doc: "let the user in without a password"},
-			{Name: "hash_password", Kind: states.Bool, Doc: "refused: give the hash"},
+			{Name: "hash_password", Kind: states.Bool, Doc: "password is the password itself, to be hashed; better give its hash"},
 			{Name: "system", Kind: states.Bool, Doc: "make a new user one of the system"},
 			{Name: "unique", Kind: states.Bool, Default: true, Doc: "false lets a new user have the number of another"},
 			{Name: "fullname", Kind: states.Text, Doc: "full name"},
@@ -71,9 +72,6 @@ type accounts struct{ env *Env }
 
 func (s *accounts) userPresent(ctx context.Context, call *states.Call) (states.Result, error) {
 	args := call.Args
-	if args.Bool("hash_password") {
-		return states.Result{}, errors.New("hash_password is refused: give the hash, from openssl passwd -6 or mkpasswd, so that the password itself is in no file")
-	}
 	if strings.ContainsAny(call.Name, ":\n,") || strings.HasPrefix(call.Name, "-") {
 		return states.Result{}, fmt.Errorf("%q cannot be the name of a user", call.Name)
 	}
@@ -84,6 +82,16 @@ func (s *accounts) userPresent(ctx context.Context, call *states.Call) (states.R
 	old, err := s.env.account(ctx, call.Name)
 	if err != nil {
 		return states.Result{}, err
+	}
+	if args.Bool("hash_password") && args.Text("password") != "" {
+		have := ""
+		if old != nil {
+			have = old.password
+		}
+		hashed := *call
+		hashed.Args = maps.Clone(args)
+		hashed.Args["password"] = passwordHash(args.Text("password"), have)
+		call = &hashed
 	}
 	var result states.Result
 	if old == nil {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -181,6 +182,31 @@ func TestCannotAsk(t *testing.T) {
 		{"alternatives.install", "zester-none", map[string]any{"path": "/bin/true", "link": filepath.Join(root, "link"), "priority": int64(1)},
 			"update-alternatives failed with exit code 3: no answer", ""},
 	})
+}
+
+// TestHashPassword: what is made of a password is its hash, which other users do not see, and nobody is told of.
+func TestHashPassword(t *testing.T) {
+	env, root := newEnv(t, nil)
+	env.Confine = ""
+	bin := t.TempDir()
+	for name, script := range map[string]string{
+		"getent":   "test \"$2\" = zester-nobody && test -e made && echo zester-nobody:x:1:1::/:/bin/sh; test \"$2\" || echo g:x:1:; exit 0",
+		"useradd":  "touch made",
+		"chpasswd": "test \"$1\" = -e && cat > given",
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\ncd "+root+"\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	state := single(t, env, "user.present", "zester-nobody", map[string]any{"password": "hunter2", "hash_password": true})
+	given, err := os.ReadFile(filepath.Join(root, "given"))
+	if err != nil || !regexp.MustCompile(`^zester-nobody:\$6\$\w{16}\$[\w./]{86}\n$`).Match(given) {
+		t.Errorf("%q (%v): %v", given, err, state)
+	}
+	if said := fmt.Sprint(state); state["result"] != true || strings.Contains(said, "hunter2") || strings.Contains(said, "$6$") {
+		t.Error(said)
+	}
 }
 
 // TestEnabled: a service is not enabled where systemd says so, and not where it could not be asked.
