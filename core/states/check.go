@@ -1,7 +1,5 @@
 package states
 
-import "slices"
-
 // status says what the requisites of a state allow.
 type status uint8
 
@@ -30,7 +28,7 @@ type tally struct {
 // target and their _any forms only where no target succeeded; onchanges and onchanges_any run for any change of a
 // target that did not fail; onfail and onfail_any run for any failure, onfail_all where all failed.
 func (r *run) requisites(c *chunk) verdict {
-	v := r.verdict(c, nil)
+	v := r.verdict(c)
 	for _, other := range c.prerequired {
 		if res := r.result(other); res.Outcome == Failed {
 			v.status = fails
@@ -40,8 +38,8 @@ func (r *run) requisites(c *chunk) verdict {
 	return v
 }
 
-// verdict is what the requisites of c say, but for those of the states that are to run before it.
-func (r *run) verdict(c *chunk, but []*chunk) verdict {
+// verdict is what the requisites of c itself say.
+func (r *run) verdict(c *chunk) verdict {
 	var v verdict
 	var noChange, changeSeen, noFailure, failing bool
 	for i := range c.reqs {
@@ -49,7 +47,7 @@ func (r *run) verdict(c *chunk, but []*chunk) verdict {
 		if req.kind == prereq || req.kind == listen {
 			continue
 		}
-		t := r.tally(req, &v, but)
+		t := r.tally(req, &v)
 		switch req.kind {
 		case require, watch:
 			failing = failing || t.failed > 0
@@ -77,14 +75,11 @@ func (r *run) verdict(c *chunk, but []*chunk) verdict {
 	return v
 }
 
-func (r *run) tally(req *requisite, v *verdict, but []*chunk) tally {
+func (r *run) tally(req *requisite, v *verdict) tally {
 	var t tally
 	watching := req.kind == watch || req.kind == watchAny
 	hard := watching || req.kind == require || req.kind == requireAny
 	req.each(func(target *chunk) bool {
-		if slices.Contains(but, target) {
-			return true
-		}
 		res := r.result(target)
 		t.total++
 		if res.Outcome == Failed {

@@ -22,6 +22,7 @@ type chunk struct {
 	saltenv          string   // the environment of its sources, if not that of its file
 
 	seq      int     // of definition
+	declared int     // decl.order
 	priority float64 // the order argument or seq, decides before seq
 	nth      int     // among the names of its declaration, from 1; 0 without names
 
@@ -112,6 +113,8 @@ func (c *compiler) expandDecl(b *block, d *decl) {
 		switch param := params[arg.key]; {
 		case arg.key == "names":
 			names = &arg
+		case arg.key == "state" && param == nil: // Salt does not pass it on
+		case arg.key == "name" && arg.value == nil:
 		case arg.key == "name" || param != nil && param.Name == "name":
 			name, ok := text(arg.value)
 			if !ok || name == "" {
@@ -136,10 +139,15 @@ func (c *compiler) expandNames(base chunk, d *decl, names *argument) {
 		c.failAt(names.pos, "names of %q takes a list, not %s", base.id, describe(names.value))
 		return
 	}
-	for i, item := range list {
+	if len(list) == 0 {
+		c.add(base, d, 0)
+	}
+	nth, seen := 0, map[string]bool{}
+	for _, item := range list {
 		each := base
 		each.raw = slices.Clone(base.raw)
-		if m, ok := item.(map[string]any); ok && len(m) == 1 {
+		m, hasArgs := item.(map[string]any)
+		if hasArgs && len(m) == 1 {
 			key := sortedKeys(m)[0]
 			own, ok := mapping(m[key])
 			if m[key] == nil {
@@ -162,7 +170,12 @@ func (c *compiler) expandNames(base chunk, d *decl, names *argument) {
 			return
 		}
 		each.name = name.(string)
-		c.add(each, d, i+1)
+		if seen[each.name] && !hasArgs {
+			continue
+		}
+		seen[each.name] = seen[each.name] || !hasArgs
+		nth++
+		c.add(each, d, nth)
 	}
 }
 
@@ -171,7 +184,7 @@ const firstOrder = 10000
 
 // add appends a chunk.
 func (c *compiler) add(ch chunk, d *decl, nth int) {
-	ch.seq, ch.nth = len(c.chunks), nth
+	ch.seq, ch.nth, ch.declared = len(c.chunks), nth, d.order
 	ch.priority = firstOrder + float64(d.order) + float64(nth)/1e6
 	c.chunks = append(c.chunks, &ch)
 }
@@ -195,7 +208,11 @@ func (c *compiler) inherit() {
 				continue
 			}
 			for _, t := range list {
-				group, problem := index.find(t, user)
+				find := index.find
+				if form == "use_in" {
+					find = index.findIn
+				}
+				group, problem := find(t, user)
 				if problem != "" && !c.excused(t) {
 					c.failAt(arg.entry(t.entry), "%s of %q: %s", form, user.id, problem)
 				}

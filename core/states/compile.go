@@ -20,12 +20,14 @@ type compiler struct {
 	loaded map[string]bool
 	docs   []*content     // included before including
 	files  map[string]int // in the order in which they were read
-	blocks []*block       // in definition order
-	byID   map[string]*block
-	decls  int // how many were numbered
-	chunks []*chunk
-	params map[*Function]map[string]*Param
-	errors []*Error
+	// included are the SLS files that each SLS file includes.
+	included map[string][]string
+	blocks   []*block // in definition order
+	byID     map[string]*block
+	decls    int // how many were numbered
+	chunks   []*chunk
+	params   map[*Function]map[string]*Param
+	errors   []*Error
 	// broken ids have mistakes of their own, and lost is set once a whole file is missing: that a requisite does not
 	// find one of these is not another mistake.
 	broken map[string]bool
@@ -61,7 +63,7 @@ func (c *compiler) environment(name string) error {
 
 func (r *Runner) compiler(ctx context.Context) *compiler {
 	return &compiler{
-		Runner: r, ctx: ctx, loaded: map[string]bool{}, files: map[string]int{}, byID: map[string]*block{},
+		Runner: r, ctx: ctx, loaded: map[string]bool{}, files: map[string]int{}, byID: map[string]*block{}, included: map[string][]string{},
 		params: map[*Function]map[string]*Param{}, broken: map[string]bool{},
 	}
 }
@@ -76,6 +78,7 @@ func (c *compiler) finish() (*Plan, error) {
 	c.expand()
 	c.inherit()
 	c.bind()
+	c.setOrders()
 	c.link()
 	var order []*chunk
 	if len(c.errors) == 0 {
@@ -125,6 +128,9 @@ func (c *compiler) include(in include) {
 
 func (c *compiler) load(env, sls string, from pos) {
 	sls = strings.ReplaceAll(sls, "/", ".")
+	if from.file != nil {
+		c.included[from.file.sls] = append(c.included[from.file.sls], sls)
+	}
 	key := files.InTree(env, sls)
 	if c.loaded[key] || c.ctx.Err() != nil {
 		return

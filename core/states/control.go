@@ -55,7 +55,7 @@ var controlNames = []string{
 func (c *chunk) setControl(arg *argument, owned bool) (taken bool, problem string) {
 	switch arg.key {
 	case "order":
-		return true, c.setOrder(arg.value)
+		return true, "" // the compiler has read it
 	case "reload_modules", "reload_grains", "reload_pillar": // nothing is loaded that could be reloaded
 		return true, ""
 	case "saltenv":
@@ -88,37 +88,6 @@ func (c *chunk) setControl(arg *argument, owned bool) (taken bool, problem strin
 		problem = "" // the function's own conversion will say it
 	}
 	return true, problem
-}
-
-func (c *chunk) setOrder(value any) string {
-	const last = 1e12
-	switch v := value.(type) {
-	case nil:
-	case int64:
-		c.priority = float64(v)
-	case float64:
-		c.priority = v
-	case string:
-		switch {
-		case v == "first":
-			c.priority = 0
-		case v == "last":
-			c.priority = last
-		default:
-			n, ok := Number.convert(v)
-			if !ok {
-				return "takes a number, first or last, not " + describe(value)
-			}
-			c.priority = n.(float64)
-		}
-	default:
-		return "takes a number, first or last, not " + describe(value)
-	}
-	if c.priority < 0 {
-		c.priority += last
-	}
-	c.priority += float64(c.nth) / 1e4
-	return ""
 }
 
 func (c *control) set(key string, value any) (problem string) {

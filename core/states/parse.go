@@ -1,6 +1,7 @@
 package states
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -36,6 +37,9 @@ type decl struct {
 	args             []argument
 	pos              pos
 	order            int // of declaration over the whole compile
+	// dotted says that the function was written with the module, and at how many arguments come before it.
+	dotted bool
+	at     int
 }
 
 func (d *decl) arg(key string) *argument {
@@ -230,12 +234,21 @@ func (p *parser) block(id string, keyNode, node *yaml.Node) *block {
 		p.report(err)
 		return nil
 	}
+	// Salt takes the dot out of a key and puts what it makes of it behind those that have none.
+	slices.SortStableFunc(b.decls, func(a, b *decl) int { return cmp.Compare(a.rank(), b.rank()) })
 	return b
+}
+
+func (d *decl) rank() int {
+	if d.dotted {
+		return 1
+	}
+	return 0
 }
 
 func (p *parser) decl(id, key string, keyNode, node *yaml.Node) *decl {
 	d := &decl{pos: pos{p.file, keyNode.Line}}
-	d.module, d.function, _ = strings.Cut(key, ".")
+	d.module, d.function, d.dotted = strings.Cut(key, ".")
 	node = document.Resolve(node)
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
@@ -253,7 +266,7 @@ func (p *parser) decl(id, key string, keyNode, node *yaml.Node) *decl {
 				p.fail(item.Line, "%q under %s of %q is not an argument: write - name: value", item.Value, key, id)
 				return nil
 			}
-			d.function = item.Value
+			d.function, d.at = item.Value, len(d.args)
 		case yaml.MappingNode:
 			if !p.arguments(d, id, item) {
 				return nil

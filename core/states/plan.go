@@ -32,7 +32,11 @@ func (p *Plan) High() *document.Map {
 			for _, arg := range d.args {
 				list = append(list, pair(arg.key, arg.value))
 			}
-			list = append(list, d.function)
+			if d.dotted {
+				list = append(list, d.function)
+			} else {
+				list = slices.Insert(list, d.at, any(d.function))
+			}
 			if d.arg("order") == nil {
 				list = append(list, pair("order", int64(firstOrder+d.order)))
 			}
@@ -71,6 +75,9 @@ func (p *Plan) Low() []any {
 		}
 		for i := range c.reqs {
 			r := &c.reqs[i]
+			if r.kind == listen {
+				continue
+			}
 			written, _ := low.Get(r.kind.String())
 			entries, _ := written.([]any)
 			entries = slices.Clip(entries)
@@ -89,16 +96,13 @@ func (p *Plan) Low() []any {
 
 // order is the state's place as Salt counts it: whole, or with a fraction for one of several names.
 func (c *chunk) order() any {
-	if order := c.arg("order"); order != nil && order.value != nil {
-		if n, ok := order.value.(int64); ok && c.nth == 0 {
-			return n
-		}
-		return c.priority
-	}
-	if c.nth > 0 {
+	switch {
+	case c.nth > 0 && c.arg("order") == nil:
 		return math.Floor(c.priority) + float64(c.nth)/1e4
+	case c.priority == math.Trunc(c.priority):
+		return int64(c.priority)
 	}
-	return int64(c.priority)
+	return c.priority
 }
 
 // SLS lists the SLS files that states come from, in the order in which they are read.

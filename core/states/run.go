@@ -211,7 +211,7 @@ func (r *run) pretest(ctx context.Context, c *chunk, pre *requisite) (res result
 // foresee returns what t would do once its turn comes: nothing, if its requisites keep it from running, or if it is itself
 // to run only before a state that would change nothing.
 func (r *run) foresee(ctx context.Context, t *chunk) result {
-	switch v := r.verdict(t, t.prerequired); v.status {
+	switch v := r.verdict(t); v.status {
 	case fails:
 		return blocked("one or more requisites failed: " + strings.Join(v.failed, ", "))
 	case noOnchanges, noOnfail:
