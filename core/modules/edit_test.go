@@ -131,7 +131,7 @@ func TestEditMistakes(t *testing.T) {
 		{"file.blockreplace", map[string]any{"content": "x"}, `the markers are not in the file: put "#-- start managed zone --" and "#-- end managed zone --" there, or add append_if_not_found: true`},
 		{"file.keyvalue", nil, `there is nothing to set: give key and value, or key_values`},
 		{"file.append", nil, `there is no text: give text or source`},
-		{"file.serialize", map[string]any{"dataset": map[string]any{}, "serializer": "yml"}, `serializer "yml" is not configparser, json, yaml (did you mean "yaml"?)`},
+		{"file.serialize", map[string]any{"dataset": map[string]any{}, "serializer": "yml"}, `serializer "yml" is not configparser, json, toml, yaml (did you mean "yaml"?)`},
 		{"file.managed", map[string]any{"contents": "x", "attrs": "i"}, `attrs is not managed here: use cmd.run with chattr or chcon`},
 		{"file.touch", map[string]any{"mtime": "yesterday"}, `mtime: "yesterday" is not seconds since 1970, nor a time such as 2026-01-02T15:04:05`},
 	} {
@@ -143,6 +143,30 @@ func TestEditMistakes(t *testing.T) {
 	if data, err := os.ReadFile(path); err != nil || string(data) != "text\n" {
 		t.Errorf("the file has become %q (%v)", data, err)
 	}
+}
+
+// TestSerializeTOML writes TOML and merges into it; what TOML cannot say is an error.
+func TestSerializeTOML(t *testing.T) {
+	env, root := newEnv(t, nil)
+	path := filepath.Join(root, "f.toml")
+	data := map[string]any{
+		"name": "a \"b\"\n", "port": int64(8080), "ratio": 1.5, "on": true, "none": nil, "list": []any{"a", int64(1)},
+		"server": map[string]any{"host": "x", "tls": map[string]any{"min": "1.3"}}, "users": []any{map[string]any{"id": int64(1)}},
+	}
+	const text = "list = [\"a\", 1]\nname = \"a \\\"b\\\"\\n\"\non = true\nport = 8080\nratio = 1.5\n\n[server]\nhost = \"x\"\n[server.tls]\nmin = \"1.3\"\n\n[[users]]\nid = 1\n"
+	const merged = "at = 2026-01-02\nport = 80\n\n[server]\nhost = \"x\"\nname = \"y\"\n"
+	toml := func(dataset any, merge bool) map[string]any {
+		return map[string]any{"serializer": "toml", "dataset": dataset, "merge_if_exists": merge}
+	}
+	runSteps(t, env, root, path, []step{
+		{"file.serialize", path, toml(data, false), "changed", text},
+		{"file.serialize", path, toml([]any{int64(1)}, false), "toml writes a mapping of names to values and tables", text},
+		{"file.serialize", path, toml(map[string]any{"l": []any{nil}}, false), "toml: cannot encode array with nil element", text},
+		{"file.managed", path, map[string]any{"contents": "at = 2026-01-02\nport = 1\n[server]\nname = 'y'"}, "changed", ""},
+		{"file.serialize", path, toml(map[string]any{"port": int64(80), "server": map[string]any{"host": "x"}}, true), "changed", merged},
+		{"file.managed", path, map[string]any{"contents": "port ="}, "changed", ""},
+		{"file.serialize", path, toml(data, true), "$ROOT/f.toml: toml: line 1 (last key \"port\"): expected value but found '\\n' instead", ""},
+	})
 }
 
 func TestTidied(t *testing.T) {

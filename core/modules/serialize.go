@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/BurntSushi/toml"
+
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/document"
 	"github.com/ptorbus/zester/core/states"
@@ -63,8 +65,8 @@ func (s *fileStates) dataset(args Args) (any, error) {
 
 // mergeFile lays the data over what the file holds.
 func (s *fileStates) mergeFile(call *states.Call, kind string, data any) (any, error) {
-	if kind != "yaml" && kind != "json" {
-		return nil, fmt.Errorf("merge_if_exists reads yaml and json, not %s", kind)
+	if kind != "yaml" && kind != "json" && kind != "toml" {
+		return nil, fmt.Errorf("merge_if_exists reads yaml, json and toml, not %s", kind)
 	}
 	at, err := s.env.locate(call.Name, true)
 	if err != nil || at.info == nil {
@@ -77,14 +79,7 @@ func (s *fileStates) mergeFile(call *states.Call, kind string, data any) (any, e
 	if err != nil {
 		return nil, err
 	}
-	node, err := document.Parse(string(text))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", at.path, err)
-	}
-	if node == nil {
-		return data, nil
-	}
-	old, err := new(document.Reader).Value(node)
+	old, err := parsed(kind, string(text))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", at.path, err)
 	}
@@ -92,6 +87,22 @@ func (s *fileStates) mergeFile(call *states.Call, kind string, data any) (any, e
 		return data, nil
 	}
 	return laidOver(old, document.Ordered(data)), nil
+}
+
+// parsed is what a text holds; nil if it is nothing.
+func parsed(kind, text string) (any, error) {
+	if kind == "toml" {
+		var table map[string]any
+		if _, err := toml.Decode(text, &table); err != nil {
+			return nil, err
+		}
+		return document.Ordered(table), nil
+	}
+	node, err := document.Parse(text)
+	if err != nil || node == nil {
+		return nil, err
+	}
+	return new(document.Reader).Value(node)
 }
 
 // laidOver merges mappings at every depth; of anything else the upper one holds.
@@ -120,6 +131,7 @@ var serializers = map[string]struct {
 	"json": {"{{ data | json(sort_keys=sort_keys, indent=indent) }}", map[string]any{"sort_keys": true, "indent": int64(2)}},
 	"configparser": {"{% for section, pairs in data.items() %}[{{ section }}]\n" +
 		"{% for key, value in pairs.items() %}{{ key | lower }} = {{ value }}\n{% endfor %}\n{% endfor %}", nil},
+	"toml": {}, // which a library writes
 }
 
 func (s *fileStates) serialized(ctx context.Context, kind string, data any, args Args) (string, error) {
@@ -137,12 +149,30 @@ func (s *fileStates) serialized(ctx context.Context, kind string, data any, args
 		}
 		vars[key] = value
 	}
+	if kind == "toml" {
+		return tomlText(data)
+	}
 	if kind == "configparser" {
 		if err := sections(data); err != nil {
 			return "", err
 		}
 	}
 	return s.env.Engine.Render(ctx, "file.serialize", []byte(serializer.template), vars)
+}
+
+// tomlText is a mapping in TOML, without the last newline. The keys of a table are sorted.
+func tomlText(data any) (string, error) {
+	table, ok := document.Plain(document.Ordered(data)).(map[string]any)
+	if !ok {
+		return "", errors.New("toml writes a mapping of names to values and tables")
+	}
+	var out strings.Builder
+	encoder := toml.NewEncoder(&out)
+	encoder.Indent = ""
+	if err := encoder.Encode(table); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(out.String(), "\n"), nil
 }
 
 // sections refuses what is no mapping of mappings of values.
