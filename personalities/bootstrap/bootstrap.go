@@ -87,7 +87,11 @@ func RunInit(_ context.Context, p config.Program, args, environ []string, stdio 
 			if _, err := os.Lstat(path); err == nil {
 				continue
 			}
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			mode := fs.FileMode(0o755)
+			if filepath.Dir(file.Path) == "auth/keys" { // which no program needs to run
+				mode = 0o700
+			}
+			if err := os.MkdirAll(filepath.Dir(path), mode); err != nil {
 				return dirError(err)
 			}
 			if err := config.WriteFile(path, file.Data, file.Mode); err != nil {

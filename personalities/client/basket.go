@@ -259,13 +259,19 @@ func (c *basketRm) Run(s *session) error {
 	if len(entries) == 0 {
 		return fmt.Errorf("nothing to remove: %q shares no such value (see \"zester basket list\")", c.Target)
 	}
+	removed := []any{}
 	for _, e := range entries {
-		if err := r.Remove(s.ctx, e); err != nil {
-			return err
+		if err = r.Remove(s.ctx, e); err != nil {
+			break
 		}
-		fmt.Fprintf(s.stdio.Out, "removed %s of %s\n", e.Function, e.Peel)
+		removed = append(removed, map[string]any{"peel": e.Peel, "function": e.Function})
 	}
-	return nil
+	told := s.print.answer(removed, func() {
+		for _, e := range entries[:len(removed)] {
+			fmt.Fprintf(s.stdio.Out, "removed %s of %s\n", e.Function, e.Peel)
+		}
+	})
+	return errors.Join(err, told)
 }
 
 // everything is all values of the peels a target names. It need not ask for facts when ids do.

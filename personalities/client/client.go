@@ -4,12 +4,15 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"reflect"
+	"strings"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
@@ -24,13 +27,13 @@ type commandLine struct {
 	NATSCA      string `name:"nats-ca" placeholder:"FILE" help:"CA certificate of the NATS server; naming one insists on TLS."`
 	AuthDir     string `default:"/data/auth" help:"Where credentials are."`
 	Creds       string `placeholder:"FILE" help:"Credentials file of the operator; default admin.creds in the auth directory."`
-	Format      string `default:"text" enum:"text,json,yaml" help:"How answers are printed: text, json or yaml."`
+	Format      string `default:"text" enum:"text,json,yaml" aliases:"out,output" help:"How answers are printed: text, json or yaml."`
 	StateOutput string `default:"full" enum:"full,terse,changes,mixed" help:"How state runs are printed: full, terse, changes (full for what changed or failed) or mixed (full for what failed)."`
 	WhenOffline string `enum:",skip,wait" default:"" placeholder:"skip|wait" help:"Peels that are not connected when a job is submitted: skip them, or wait, to give them the job when they connect; default as the masters have it for this operator (operators in master.yaml), else skip."`
 	LogLevel    string `default:"warn" help:"debug, info, warn or error."`
 	LogFormat   string `default:"text" help:"json or text."`
 
-	Job      jobCommand      `cmd:"" name:"run" default:"withargs" help:"Run a function on the peels a target names; the word run may be left out."`
+	Job      jobCommand      `cmd:"" name:"run" default:"withargs" help:"Run a function on the peels a target names; the word run may be left out. Its flags, such as --batch and --async: zester run --help."`
 	Jobs     jobCommands     `cmd:"" name:"job" help:"Look at jobs and steer them."`
 	Enroll   enrollCommands  `cmd:"" help:"Look after enrollment."`
 	Basket   basketCommands  `cmd:"" help:"Read what peels share."`
@@ -50,10 +53,29 @@ func Run(ctx context.Context, p config.Program, args, environ []string, stdio co
 	p.Files, p.Known = configFiles, []any{&master.Config{}}
 	var c commandLine
 	return p.Main(&c, args, environ, stdio, func(inv *config.Invocation) error {
-		s := &session{ctx: ctx, settings: &c, stdio: stdio, version: p.Version, print: newPrinter(stdio.Out, c.Format, c.StateOutput, environ)}
+		out := &sink{Writer: stdio.Out}
+		s := &session{
+			ctx: ctx, settings: &c, stdio: config.Stdio{In: stdio.In, Out: out, Err: stdio.Err}, version: p.Version,
+			print: newPrinter(out, c.Format, c.StateOutput, environ),
+		}
 		defer s.close()
-		return inv.Run(s)
+		err := inv.Run(s)
+		if out.err != nil {
+			return out.err // whatever the answer was, nobody has it
+		}
+		return err
 	})
+}
+
+// commands are the names of all commands but that which may be left out.
+func commands() []string {
+	var names []string
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[commandLine]()) {
+		if _, ok := field.Tag.Lookup("cmd"); ok && field.Tag.Get("default") == "" {
+			names = append(names, cmp.Or(field.Tag.Get("name"), strings.ToLower(field.Name)))
+		}
+	}
+	return names
 }
 
 // session is one run of the client.

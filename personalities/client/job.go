@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/ptorbus/zester/core/config"
@@ -11,6 +12,7 @@ import (
 )
 
 type jobCommand struct {
+	saltFlags
 	Target   string        `arg:"" help:"Which peels: '*', web-*, L@a,b, G@os:debian, role:web, ... with and, or, not."`
 	Function string        `arg:"" help:"What to run, e.g. test.ping."`
 	Args     []string      `arg:"" optional:"" help:"Arguments, by position or KEY=VALUE. Write -- before one that begins with a dash."`
@@ -21,18 +23,18 @@ type jobCommand struct {
 
 // submitFlags are of all commands that submit a job.
 type submitFlags struct {
-	Expires        time.Duration `placeholder:"DURATION" help:"How long the job waits for peels that are not connected; default 24h, or as the masters have it."`
-	Queue          bool          `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
-	Batch          string        `placeholder:"N|N%" help:"Run on so many, or such a share, at a time."`
-	BatchWait      time.Duration `help:"Release whole batches, each so long after the end of the one before."`
-	BatchFailLimit string        `placeholder:"N|N%" help:"Release no more once so many, or such a share of all, have failed, left or not returned in time."`
-	BatchOrder     string        `default:"id" enum:"id,random" help:"Who comes first: by id, or random."`
-	Canary         int           `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
-	CanaryWait     time.Duration `help:"Go on by itself so long after the canaries' end."`
-	Direct         bool          `help:"Refused: no command without a master."`
-	Stream         bool          `help:"Show what commands print while they run, each line with its peel."`
-	Async          bool          `help:"Print the job id and do not wait."`
-	Verbose        bool          `short:"v" help:"Print the job id first."`
+	Expires        duration `placeholder:"DURATION" help:"How long the job waits for peels that are not connected, e.g. 12h or 3d; default 24h, or as the masters have it."`
+	Queue          bool     `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
+	Batch          string   `short:"b" placeholder:"N|N%" help:"Run on so many, or such a share, at a time."`
+	BatchWait      duration `placeholder:"DURATION" help:"Release whole batches, each so long after the end of the one before."`
+	BatchFailLimit string   `placeholder:"N|N%" help:"Release no more once so many, or such a share of all, have failed, left or not returned in time."`
+	BatchOrder     string   `default:"id" enum:"id,random" help:"Who comes first: by id, or random."`
+	Canary         int      `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
+	CanaryWait     duration `placeholder:"DURATION" help:"Go on by itself so long after the canaries' end."`
+	Direct         bool     `help:"Refused: no command without a master."`
+	Stream         bool     `help:"Show what commands print while they run, each line with its peel."`
+	Async          bool     `help:"Print the job id and do not wait."`
+	Verbose        bool     `short:"v" help:"Print the job id first."`
 }
 
 // Help is printed by --help.
@@ -50,13 +52,27 @@ operator in the masters' master.yaml (operators: {alice: {when_offline: wait, ex
 not connected when its turn comes holds up nobody: it is skipped, or with wait has its turn when it connects.
 
 The exit code is 0 if all succeeded, 1 if the job could not be run, 2 if a peel failed, 3 if one did not answer, 4 if both
-happened.`
+happened.
+
+Salt's flags for the kind of a target are understood: -G os:debian is G@os:debian, and so are -C, -E, -I, -L, -N, -P and -S.`
 }
 
 func (c *jobCommand) Run(s *session) error {
 	args, kwargs := parseArgs(c.Args)
+	target, err := c.saltFlags.target(c.Target)
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(c.Function, ".") {
+		if near := config.Nearest(c.Target, commands()); near != "" {
+			return fmt.Errorf("there is no command %q (did you mean %q?), and function %q lacks its module: want <module>.<function>, like test.ping", c.Target, near, c.Function)
+		}
+	}
+	if c.Timeout == 0 {
+		return errors.New("--timeout: a job needs some time: use more than 0")
+	}
 	return s.submit(jobs.Request{
-		Target: c.Target, Function: c.Function, Args: args, Kwargs: kwargs, Timeout: c.Timeout, Comment: c.Comment,
+		Target: target, Function: c.Function, Args: args, Kwargs: kwargs, Timeout: c.Timeout, Comment: c.Comment,
 	}, c.submitFlags)
 }
 
@@ -72,6 +88,23 @@ func (s *session) jobs() (*jobs.Client, error) {
 var errDirect = errors.New("--direct: a peel obeys commands that are signed with the account's key alone, and only masters have it; " +
 	"without a master there are the basket, facts, \"zester job list\", \"show\" and \"follow\", and on the host itself \"zester local\"")
 
+// check names the flags that make no sense together, before anybody is asked.
+func (f *submitFlags) check() error {
+	switch {
+	case f.CanaryWait != 0 && f.Canary == 0:
+		return errors.New("--canary-wait: there are no canaries to wait for: say how many with --canary")
+	case f.Batch == "" && f.Canary == 0 && (f.BatchWait != 0 || f.BatchFailLimit != "" || f.BatchOrder != "id"):
+		return errors.New("--batch-wait, --batch-fail-limit and --batch-order are for a job in batches: say how many run it at a time with --batch")
+	}
+	for _, size := range []struct{ flag, text string }{{"--batch", f.Batch}, {"--batch-fail-limit", f.BatchFailLimit}} {
+		r := jobs.Request{Target: "*", Function: "test.ping", Batch: jobs.Batch{Size: size.text}}
+		if err := r.Check(); err != nil {
+			return fmt.Errorf("%s: %w", size.flag, err)
+		}
+	}
+	return nil
+}
+
 // into completes a request.
 func (f *submitFlags) into(r *jobs.Request, whenOffline string) {
 	if r.NoQueue = !f.Queue; r.NoQueue && stateRun(r.Function) {
@@ -82,8 +115,11 @@ func (f *submitFlags) into(r *jobs.Request, whenOffline string) {
 		kwargs["queue"] = false // nor for a run that no job has started
 		r.Kwargs = kwargs
 	}
-	r.Batch = jobs.Batch{Size: f.Batch, Wait: f.BatchWait, FailLimit: f.BatchFailLimit, Canary: f.Canary, CanaryWait: f.CanaryWait, Random: f.BatchOrder == "random"}
-	r.Wait, r.ByDefault, r.Expires = whenOffline == "wait", whenOffline == "", f.Expires
+	r.Batch = jobs.Batch{
+		Size: f.Batch, Wait: time.Duration(f.BatchWait), FailLimit: f.BatchFailLimit,
+		Canary: f.Canary, CanaryWait: time.Duration(f.CanaryWait), Random: f.BatchOrder == "random",
+	}
+	r.Wait, r.ByDefault, r.Expires = whenOffline == "wait", whenOffline == "", time.Duration(f.Expires)
 	r.Stream = f.Stream
 }
 
@@ -99,6 +135,9 @@ func stateRun(function string) bool {
 func (s *session) submit(r jobs.Request, flags submitFlags) error {
 	if flags.Direct {
 		return errDirect
+	}
+	if err := flags.check(); err != nil {
+		return err
 	}
 	flags.into(&r, s.settings.WhenOffline)
 	client, err := s.jobs()
@@ -121,8 +160,11 @@ func (s *session) submit(r jobs.Request, flags submitFlags) error {
 
 // watch prints what becomes of a job; late says why there is no return of a peel.
 func (s *session) watch(job *jobs.Job, late string) error {
-	progress, outputs := newProgress(s.stdio.Err, s.print), s.newOutputs()
+	progress, outputs := newProgress(s.stdio, s.print), s.newOutputs()
 	sum := job.Wait(func(e jobs.Event) {
+		if _, ok := e.(jobs.Acked); ok { // nothing is printed, and most events of a large job are these
+			return
+		}
 		progress.clear()
 		outputs.event(e)
 		s.event(job, e)

@@ -12,12 +12,12 @@ import (
 )
 
 type jobList struct {
-	Target   string        `placeholder:"GLOB" help:"Only jobs for this target, or that named this peel."`
-	Function string        `placeholder:"GLOB" help:"Only jobs that ran this function."`
-	User     string        `placeholder:"NAME" help:"Only this operator's jobs."`
-	State    string        `placeholder:"STATE" help:"Only jobs that are running, done, incomplete, cancelled or refused."`
-	Age      time.Duration `placeholder:"DURATION" help:"Only jobs submitted no longer ago, e.g. 1h30m."`
-	Limit    int           `short:"n" default:"20" help:"No more jobs than these."`
+	Target   string   `placeholder:"GLOB" help:"Only jobs for this target, or that named this peel."`
+	Function string   `placeholder:"GLOB" help:"Only jobs that ran this function."`
+	User     string   `placeholder:"NAME" help:"Only this operator's jobs."`
+	State    string   `placeholder:"STATE" help:"Only jobs that are running, paused, done, incomplete, aborted, cancelled or refused."`
+	Age      duration `placeholder:"DURATION" help:"Only jobs submitted no longer ago, e.g. 1h30m or 7d."`
+	Limit    int      `short:"n" default:"20" help:"Only the newest so many."`
 }
 
 func (c *jobList) Run(s *session) error {
@@ -25,8 +25,11 @@ func (c *jobList) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	if c.Limit < 1 {
+		return fmt.Errorf("--limit: want a number from 1, got %d", c.Limit)
+	}
 	list, err := jobs.List(s.ctx, conn, jobs.Filter{
-		Target: c.Target, Function: c.Function, Operator: c.User, Stage: jobs.Stage(c.State), Age: c.Age, Limit: c.Limit,
+		Target: c.Target, Function: c.Function, Operator: c.User, Stage: jobs.Stage(c.State), Age: time.Duration(c.Age), Limit: c.Limit,
 	})
 	if err != nil {
 		return err
@@ -55,6 +58,7 @@ func (s *session) jobTable(list []*jobs.Record) error {
 	}
 	return s.print.answer(data, func() {
 		if len(list) == 0 {
+			fmt.Fprintln(s.stdio.Out, "no jobs")
 			return
 		}
 		t := tabwriter.NewWriter(s.stdio.Out, 0, 0, 2, ' ', 0)

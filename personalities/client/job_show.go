@@ -1,7 +1,6 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -137,7 +136,7 @@ type jobRerun struct {
 	Failed  bool          `help:"For the targets whose returns say that it failed."`
 	Missing bool          `help:"For the targets that did not return or were not connected."`
 	Timeout time.Duration `short:"t" type:"seconds" help:"How long to wait for the peels; default as before."`
-	Comment string        `help:"Kept with the job; default what it repeats."`
+	Comment string        `placeholder:"TEXT" help:"Kept with the job; default what it repeats."`
 	submitFlags
 }
 
@@ -160,7 +159,7 @@ func (c *jobRerun) Run(s *session) error {
 	if c.Failed || c.Missing {
 		ids := c.chosen(sum)
 		if len(ids) == 0 {
-			return errors.New("no target of job " + c.JID + " is to run it again")
+			return fmt.Errorf("no target of job %s %s: none is to run it again", c.JID, c.why())
 		}
 		r.Target = "L@" + strings.Join(ids, ",")
 	}
@@ -171,6 +170,17 @@ func (c *jobRerun) Run(s *session) error {
 		r.Comment = "rerun of " + c.JID
 	}
 	return s.submit(r, c.submitFlags)
+}
+
+// why says of whom a job is to be run again.
+func (c *jobRerun) why() string {
+	switch {
+	case !c.Missing:
+		return "has failed"
+	case !c.Failed:
+		return "is missing"
+	}
+	return "has failed or is missing"
 }
 
 func (c *jobRerun) chosen(sum *jobs.Summary) []string {

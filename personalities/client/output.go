@@ -28,9 +28,42 @@ func newPrinter(out io.Writer, format, states string, environ []string) *printer
 	return &printer{out: out, format: format, states: states, color: !quiet && isTerminal(out)}
 }
 
+// sink remembers the first failure of a write: most printing has no other way to tell.
+type sink struct {
+	io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+// file is the file that a stream is, or nil.
+func file(w io.Writer) *os.File {
+	if s, ok := w.(*sink); ok {
+		w = s.Writer
+	}
+	f, _ := w.(*os.File)
+	return f
+}
+
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	f := file(w)
+	return f != nil && term.IsTerminal(int(f.Fd()))
+}
+
+// isPipe tells whether another program reads a stream.
+func isPipe(w io.Writer) bool {
+	f := file(w)
+	if f == nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeNamedPipe != 0
 }
 
 // colours by what they mean.

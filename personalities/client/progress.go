@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/term"
+
+	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/jobs"
 )
 
@@ -18,11 +21,13 @@ type progress struct {
 	shown    bool
 }
 
-func newProgress(out io.Writer, p *printer) *progress {
-	if !isTerminal(out) || p.format != "text" {
-		out = nil
+// newProgress shows nothing where another program reads the returns: it may be one that has the same terminal, as a
+// pager has.
+func newProgress(stdio config.Stdio, p *printer) *progress {
+	if !isTerminal(stdio.Err) || isPipe(stdio.Out) || p.format != "text" {
+		return &progress{}
 	}
-	return &progress{out: out}
+	return &progress{out: stdio.Err}
 }
 
 // clear takes the line away, so that something else can be printed.
@@ -40,8 +45,13 @@ func (p *progress) event(e jobs.Event) {
 	case jobs.Return:
 		p.returned++
 	}
-	if p.out != nil && p.all > few && p.returned < p.all {
-		fmt.Fprintf(p.out, "%d of %d returned", p.returned, p.all)
-		p.shown = true
+	if p.out == nil || p.all <= few || p.returned >= p.all {
+		return
 	}
+	text := fmt.Sprintf("%d of %d returned", p.returned, p.all)
+	if width, _, err := term.GetSize(int(file(p.out).Fd())); err == nil && width > 0 && len(text) >= width {
+		return // a line that is broken cannot be taken away
+	}
+	fmt.Fprint(p.out, text)
+	p.shown = true
 }

@@ -18,7 +18,7 @@ type settingsCommand struct {
 }
 
 type settingsEncrypt struct {
-	Curve string `placeholder:"X..." help:"Public curve key of the cluster; default read from account.curve or account.seed in the auth directory."`
+	Curve string `placeholder:"KEY" help:"Public curve key of the cluster; default read from account.curve or account.seed in the auth directory."`
 	File  string `arg:"" optional:"" default:"-" help:"File with the value; default standard input."`
 }
 

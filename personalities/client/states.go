@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,8 @@ type statesCommands struct {
 	Graph statesGraph `cmd:"" help:"Print which states look at which others."`
 }
 
-// compiler compiles the tree for a host that need not be this one; nothing is run.
+// compiler compiles the tree for a host that need not be this one; nothing is run, and nobody shares anything: there are
+// states in trees that are made of what others share.
 func (h *host) compiler(s *session, factsFile string) (*states.Runner, error) {
 	dir, _, err := trees(h.Tree)
 	if err != nil {
@@ -35,6 +37,7 @@ func (h *host) compiler(s *session, factsFile string) (*states.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	env.Basket = func(context.Context, string, string, bool) ([]map[string]any, error) { return nil, nil }
 	return modules.NewRunner(env, modules.RunOptions{Test: true}), nil
 }
 
@@ -42,6 +45,17 @@ type statesLint struct {
 	Dir   string `arg:"" optional:"" help:"Directory of the tree; default --tree."`
 	Facts string `placeholder:"FILE" help:"Facts to compile for: YAML or JSON; default this host's."`
 	host
+}
+
+// Help is printed by --help.
+func (*statesLint) Help() string {
+	return `Examples:
+
+	zester states lint states
+	zester states lint --tree states --tree dev=states-dev --settings-tree settings --facts web.yaml
+
+Templates are rendered for one host: this one, or the one whose facts are given. Its basket is empty. The exit code is 1
+if there are mistakes.`
 }
 
 func (c *statesLint) Run(s *session) error {

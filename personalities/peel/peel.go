@@ -169,6 +169,7 @@ func (p *peel) enroll(ctx context.Context, identity *keys.Identity) (*keys.Creds
 	if err := keys.WriteCreds(p.credsFile(), creds); err != nil {
 		return nil, err
 	}
+	p.Log.Info("enrolled", "id", p.ID, "credentials", p.credsFile())
 	return keys.OpenCreds(p.credsFile())
 }
 
@@ -235,6 +236,7 @@ func (p *peel) work(ctx context.Context) error {
 		}
 	})
 	parts.Go(func() { p.basket.Run(ctx) })
+	p.Log.Info("peel ready", "id", p.ID, "version", p.Version, "connected", p.conn.Connected())
 	return runner.Run(ctx)
 }
 
