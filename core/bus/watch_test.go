@@ -234,14 +234,13 @@ func TestWorkAfterALoss(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	go func() {
-		q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: patience, Workers: 2}
+		q := bus.Queue{Stream: bus.StreamSubmissions, Durable: "masters", AckWait: patience / 6, Workers: 2}
 		ended <- core.Work(ctx, q, func(_ context.Context, w bus.Work) { w.Done(); took <- string(w.Data) })
 	}()
 	submit := func(id string) {
 		t.Helper()
 		eventually(t, func() bool { return alice.StoreOnce(t.Context(), bus.Submit("alice"), id, []byte(id)) == nil })
-		if got := <-took; got != id {
-			t.Errorf("took %q instead of %q", got, id)
+		for <-took != id { // what was done may come again, if this machine stands still for AckWait
 		}
 	}
 	submit("j1")
