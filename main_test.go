@@ -228,7 +228,7 @@ func startPlayground(command []string, dir string, environ []string, log io.Writ
 				return fmt.Errorf("%q: %w", command, err)
 			}
 			return nil
-		case <-time.After(time.Minute):
+		case <-time.After(2 * time.Minute):
 			return fmt.Errorf("%q does not end on an interrupt: %w", command, playground.Process.Kill())
 		}
 	}
@@ -328,7 +328,7 @@ func TestReadme(t *testing.T) {
 // runReadmeCommand expects success and some output.
 func runReadmeCommand(t *testing.T, command, dir string, environ []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	run := exec.CommandContext(ctx, "sh", "-ec", command)
 	run.Dir, run.Env = dir, environ
