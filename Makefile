@@ -36,8 +36,8 @@ demo: build ## a fleet of five, from enrollment to a load balancer's configurati
 acceptance: build ## boots Debian machines with systemd and manages them, compares templates with Jinja2; needs root
 	testdata/acceptance/prepare
 	$(GO) vet -tags acceptance ./testdata/acceptance
-	$(GO) test -tags acceptance -count 1 -timeout 20m -v ./testdata/acceptance
-	python3 testdata/render/diff/diff.py run bin/zester
+	$(GO) test -tags acceptance -count 1 -timeout 45m -v ./testdata/acceptance
+	python=python3; $$python -c 'import jinja2' 2>/dev/null || python=/usr/bin/python3; $$python testdata/render/diff/diff.py run bin/zester
 
 compose-check: ## what is in packaging: flags, manifests and units that exist and agree with each other
 	CGO_ENABLED=0 $(GO) test -count 1 ./testdata/packaging

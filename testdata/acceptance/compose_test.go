@@ -45,7 +45,7 @@ func TestCompose(t *testing.T) {
 		m := l.connect(t, base, name, addrs[name])
 		m.install(t, "bin/zester", "/usr/local/bin/zester", 0o755)
 		for _, link := range []string{"zester-master", "zester-peel", "playground-init"} {
-			command(t, 5*time.Second, "ln", "-s", "zester", filepath.Join(m.root, "usr/local/bin", link))
+			command(t, "ln", "-s", "zester", filepath.Join(m.root, "usr/local/bin", link))
 		}
 		running[name] = m
 		m.runService(t, file.Services[name])
@@ -55,7 +55,8 @@ func TestCompose(t *testing.T) {
 			}
 			select {
 			case <-m.off:
-			case <-time.After(30 * time.Second):
+			case <-time.After(patience):
+				t.Fatalf("%s does not end:\n%s", name, m.console)
 			}
 			if m.exit != nil {
 				t.Fatalf("%s: %v\n%s", name, m.exit, m.console)
@@ -71,21 +72,21 @@ func TestCompose(t *testing.T) {
 		return all.String()
 	}
 	var out string
-	if !eventually(30*time.Second, func() bool {
-		out, _ = admin.try(t, 10*time.Second, "zester", "enroll", "list")
+	if !eventually(patience, func() bool {
+		out, _ = admin.try(t, glance, "zester", "enroll", "list")
 		return strings.Contains(out, "pending")
 	}) {
 		t.Fatalf("no peel asks to be enrolled: %s%s", out, consoles())
 	}
 	admin.must(t, "zester", "enroll", "approve", "--all")
 	for _, words := range [][]string{
-		{"zester", "-t", "5s", "web-01", "test.ping"},
+		{"zester", "-t", "20s", "web-01", "test.ping"},
 		{"zester", "-t", "20s", "web-01", "state.apply"},
 		{"zester", "basket", "list", "web-01"},
 	} {
-		if !eventually(20*time.Second, func() bool {
+		if !eventually(patience, func() bool {
 			var err error
-			out, err = admin.try(t, 30*time.Second, words...)
+			out, err = admin.try(t, glance, words...)
 			return err == nil
 		}) {
 			t.Errorf("%s: %s%s", strings.Join(words, " "), out, consoles())
@@ -134,7 +135,7 @@ func (m *machine) runService(t *testing.T, service composeService) {
 	for _, volume := range service.Volumes {
 		fields := strings.Split(volume, ":")
 		dir := filepath.Join(work, "volumes", fields[0])
-		command(t, 5*time.Second, "mkdir", "-p", dir)
+		command(t, "mkdir", "-p", dir)
 		bind := "--bind="
 		if len(fields) == 3 && fields[2] == "ro" {
 			bind = "--bind-ro="

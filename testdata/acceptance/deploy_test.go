@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // The deployment guide, from installing the binary to a connected fleet.
@@ -37,7 +36,7 @@ func bootstrap(t *testing.T, f *fleet) {
 	bootstrap := []string{"zester", "bootstrap", "--dir", "/root/cluster", "--enroll-host", "master", "--nats-host", "nats"}
 	m.must(t, bootstrap...)
 	before := m.sh(t, "find /root/cluster -type f -exec sha256sum {} + | sort")
-	if out, err := m.try(t, 10*time.Second, bootstrap...); err == nil || !strings.Contains(out, "is not overwritten") {
+	if out, err := m.try(t, patience, bootstrap...); err == nil || !strings.Contains(out, "is not overwritten") {
 		t.Errorf("a second bootstrap: %v\n%s", err, out)
 	}
 	if after := m.sh(t, "find /root/cluster -type f -exec sha256sum {} + | sort"); after != before {
@@ -96,7 +95,7 @@ func startServices(t *testing.T, f *fleet) {
 	}
 	start(f.nats, "zester-nats")
 	start(f.master, "zester-master")
-	if !eventually(15*time.Second, func() bool { return strings.Contains(get(t, f.master, "9091", "/readyz"), "200 OK") }) {
+	if !eventually(patience, func() bool { return strings.Contains(get(t, f.master, "9091", "/readyz"), "200 OK") }) {
 		t.Fatalf("the master does not get ready: %s\n%s", get(t, f.master, "9091", "/readyz"), f.master.journal(t, "zester-master"))
 	}
 	for _, peel := range f.peels() {
@@ -107,21 +106,24 @@ func startServices(t *testing.T, f *fleet) {
 // get is an HTTP request from within a machine, which has no curl.
 func get(t *testing.T, m *machine, port, path string) string {
 	t.Helper()
-	out, _ := m.try(t, 5*time.Second, "bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/`+port+` && printf 'GET `+path+` HTTP/1.0\r\n\r\n' >&3 && cat <&3`)
+	out, _ := m.try(t, glance, "bash", "-c", `exec 3<>/dev/tcp/127.0.0.1/`+port+` && printf 'GET `+path+` HTTP/1.0\r\n\r\n' >&3 && cat <&3`)
 	return out
 }
 
 func enroll(t *testing.T, f *fleet) {
 	var out string
-	if !eventually(15*time.Second, func() bool {
-		out = f.client(t, 0, "enroll", "list")
-		return strings.Count(out, "pending") == len(f.peels())
-	}) {
+	lists := func(state string) func() bool {
+		return func() bool {
+			out, _ = f.master.try(t, glance, "zester", "enroll", "list")
+			return strings.Count(out, state) == len(f.peels())
+		}
+	}
+	if !eventually(patience, lists("pending")) {
 		t.Fatalf("not all peels ask to be enrolled:\n%s\n%s", out, f.web.journal(t, "zester-peel"))
 	}
 	f.client(t, 0, "enroll", "approve", "--all")
-	f.connected(t, 20*time.Second)
-	if out := f.client(t, 0, "enroll", "list"); strings.Count(out, "active") != len(f.peels()) {
+	f.connected(t)
+	if !eventually(patience, lists("active")) {
 		t.Errorf("enroll list:\n%s", out)
 	}
 	if out := f.client(t, 0, "peels"); !strings.Contains(out, "10.88.0.11") || !strings.Contains(out, "10.88.0.12") {
@@ -154,7 +156,7 @@ func fileModes(t *testing.T, f *fleet) {
 			t.Errorf("%s: %s is %s, want %s", want.m.name, want.path, got, want.mode)
 		}
 	}
-	if out, err := f.web.try(t, 5*time.Second, "ls", "/etc/zester/web-01.seed"); err == nil {
+	if out, err := f.web.try(t, patience, "ls", "/etc/zester/web-01.seed"); err == nil {
 		t.Errorf("the seed file of the enrollment is still there: %s", out)
 	}
 	for unit, user := range map[string]string{"zester-nats": "nats", "zester-master": "zester"} {
@@ -170,7 +172,7 @@ func facts(t *testing.T, f *fleet) {
 	version := strings.TrimPrefix(strings.TrimSpace(f.web.sh(t, "cat /etc/debian_version")), "v")
 	major, _, _ := strings.Cut(version, ".")
 	for name, want := range map[string]string{
-		"os": "debian", "os_family": "debian", "osrelease": major, "oscodename": "bookworm", "kernel": "linux", "kernelrelease": kernel,
+		"os": "debian", "os_family": "debian", "osrelease": major, "oscodename": codename(t), "kernel": "linux", "kernelrelease": kernel,
 		"hostname": "web-01", "fqdn": "web-01.example.test", "domain": "example.test", "default_ipv4": "10.88.0.11", "init": "systemd",
 		"machine_id": strings.TrimSpace(f.web.must(t, "cat", "/etc/machine-id")), "role": "web",
 	} {
@@ -188,7 +190,11 @@ func facts(t *testing.T, f *fleet) {
 	if answers := f.ask(t, "S@10.88.0.0/24 and E@^db", "test.ping"); len(answers) != 1 || answers["db-01"].Value != true {
 		t.Errorf("S@10.88.0.0/24 and E@^db: %v", answers)
 	}
-	if out := f.client(t, 0, "basket", "get", "*", "network.ip_addrs"); !strings.Contains(out, "10.88.0.11") {
+	var out string
+	if !eventually(patience, func() bool {
+		out, _ = f.master.try(t, glance, "zester", "basket", "get", "*", "network.ip_addrs")
+		return strings.Contains(out, "10.88.0.11")
+	}) {
 		t.Errorf("basket get:\n%s", out)
 	}
 }

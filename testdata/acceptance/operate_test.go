@@ -5,7 +5,6 @@ package acceptance
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // A fleet at work: states, restarts, reboots, upgrades.
@@ -54,15 +53,21 @@ func applyStates(t *testing.T, f *fleet) {
 	m.write(t, "/srv/zester/states/top.zy", "base:\n  'G@role:web':\n    - users\n    - app\n", 0o640)
 	m.must(t, "chown", "-R", "root:zester", "/srv/zester")
 	var out string
-	if !eventually(15*time.Second, func() bool {
+	if !eventually(patience, func() bool {
 		var err error
-		out, err = m.try(t, 20*time.Second, "zester", "web-01", "state.apply", "users")
+		out, err = m.try(t, glance, "zester", "web-01", "state.apply", "users")
 		return err == nil
 	}) {
 		t.Fatalf("the tree does not come to the peel:\n%s\n%s", out, m.journal(t, "zester-master"))
 	}
-	f.client(t, 0, "web-01", "state.apply", "test=true")
-	if out, err := f.web.try(t, 5*time.Second, "ls", "/srv/app"); err == nil {
+	if !eventually(patience, func() bool { // the files come as they are written
+		var err error
+		out, err = m.try(t, glance, "zester", "web-01", "state.apply", "test=true")
+		return err == nil && strings.Contains(out, "/srv/app/app.conf")
+	}) {
+		t.Fatalf("the top file does not come to the peel:\n%s\n%s", out, m.journal(t, "zester-master"))
+	}
+	if out, err := f.web.try(t, patience, "ls", "/srv/app"); err == nil {
 		t.Errorf("test=true has made %s", out)
 	}
 	f.client(t, 0, "web-01", "state.apply")
@@ -96,13 +101,13 @@ func confined(t *testing.T, f *fleet) {
 	m.write(t, "/srv/zester/states/confined.zy", "/etc/confined:\n  file.managed:\n    - contents: text\n/var/lib/zester/confined:\n  file.managed:\n    - contents: text\n", 0o640)
 	m.must(t, "chown", "-R", "root:zester", "/srv/zester")
 	var out string
-	if !eventually(15*time.Second, func() bool {
-		out, _ = m.try(t, 20*time.Second, "zester", "db-01", "state.apply", "confined")
+	if !eventually(patience, func() bool {
+		out, _ = m.try(t, glance, "zester", "db-01", "state.apply", "confined")
 		return strings.Contains(out, "read-only file system")
 	}) {
 		t.Errorf("a peel under zester-peel.service alone:\n%s", out)
 	}
-	if _, err := f.db.try(t, 5*time.Second, "ls", "/etc/confined"); err == nil {
+	if _, err := f.db.try(t, patience, "ls", "/etc/confined"); err == nil {
 		t.Error("the unit lets the peel write to /etc")
 	}
 	if got := f.db.must(t, "cat", "/var/lib/zester/confined"); got != "text\n" {
@@ -112,10 +117,10 @@ func confined(t *testing.T, f *fleet) {
 
 // Processes of the host are real: what a command leaves running lives on in the host, also when the peel is restarted.
 func processes(t *testing.T, f *fleet) {
-	f.value(t, "web-01", "cmd.run", "setsid sleep 4242 >/dev/null 2>&1 </dev/null & echo started")
+	f.value(t, "web-01", "cmd.run", "setsid sleep 4242 >/dev/null 2>&1 </dev/null & echo $! >/root/sleeper")
 	f.web.must(t, "systemctl", "restart", "zester-peel")
-	f.connected(t, 20*time.Second)
-	f.web.sh(t, "grep -lz 4242 /proc/[0-9]*/cmdline")
+	f.connected(t)
+	f.web.sh(t, "grep -zqx 4242 /proc/$(cat /root/sleeper)/cmdline")
 	if got := f.value(t, "web-01", "cmd.run", "id -un", "runas=deploy"); got != "deploy" {
 		t.Errorf("runas: %v", got)
 	}
@@ -126,10 +131,10 @@ func processes(t *testing.T, f *fleet) {
 
 func reboot(t *testing.T, f *fleet) {
 	_, boots := f.web.state()
-	f.web.try(t, 10*time.Second, "systemctl", "reboot")
+	f.web.try(t, glance, "systemctl", "reboot")
 	f.web.ready(t, boots+1)
 	f.web.active(t, "zester-peel")
-	f.connected(t, 30*time.Second)
+	f.connected(t)
 	if _, now := f.web.state(); now != boots+1 {
 		t.Errorf("booted %d times, want %d", now, boots+1)
 	}
@@ -153,49 +158,50 @@ func restartItself(t *testing.T, f *fleet) {
 				t.Errorf("KillMode=%s: %s has returned %+v\n%s", mode, m.name, a, m.journal(t, "zester-peel"))
 			}
 		}
-		f.connected(t, 20*time.Second)
+		f.connected(t)
 		if after := f.web.pid(t, "zester-peel"); after == before {
 			t.Errorf("the peel is still process %s", after)
 		}
 		if out := f.client(t, 0, "web-01", "cmd.run", "systemctl restart zester-peel && echo done"); out != "web-01:\n    done\n" {
 			t.Errorf("KillMode=%s: %q", mode, out)
 		}
-		f.connected(t, 20*time.Second)
+		f.connected(t)
 		if got := f.value(t, "web-01", "service.restart", "zester-peel"); got != true {
 			t.Errorf("KillMode=%s: service.restart returns %v", mode, got)
 		}
-		f.connected(t, 20*time.Second)
+		f.connected(t)
 		f.value(t, "web-01", "cmd.run", "sleep 2; systemctl restart zester-peel && echo done >>/root/background", "bg=true")
-		if !eventually(20*time.Second, func() bool {
-			_, err := f.web.try(t, 5*time.Second, "mv", "/root/background", "/root/was")
+		if !eventually(patience, func() bool {
+			_, err := f.web.try(t, glance, "mv", "/root/background", "/root/was")
 			return err == nil
 		}) {
 			t.Errorf("KillMode=%s: a command in the background does not outlive the peel", mode)
 		}
-		f.connected(t, 20*time.Second)
+		f.connected(t)
 	}
 	for _, m := range f.peels() {
 		if runs := m.must(t, "cat", "/var/lib/zester/restarts"); runs != "once\nonce\n" {
 			t.Errorf("%s has run the command %q", m.name, runs)
 		}
-		if kept := m.must(t, "ls", "/var/lib/zester/commands"); kept != "" {
+		var kept string
+		if !eventually(patience, func() bool { kept = m.must(t, "ls", "/var/lib/zester/commands"); return kept == "" }) {
 			t.Errorf("%s still keeps %q", m.name, kept)
 		}
 	}
 	f.web.must(t, "rm", dropIn)
 	f.web.must(t, "systemctl", "daemon-reload")
 	f.value(t, "web-01", "cmd.run", "systemd-run --quiet --collect sh -c 'systemctl restart zester-peel && echo done >/root/restarted'")
-	if !eventually(10*time.Second, func() bool { _, err := f.web.try(t, 5*time.Second, "cat", "/root/restarted"); return err == nil }) {
+	if !eventually(patience, func() bool { _, err := f.web.try(t, glance, "cat", "/root/restarted"); return err == nil }) {
 		t.Error("a unit that restarts the peel does not come to its end")
 	}
-	f.connected(t, 20*time.Second)
+	f.connected(t)
 }
 
 func restartServices(t *testing.T, f *fleet) {
 	for _, unit := range []string{"zester-nats", "zester-master"} {
 		f.machineOf(unit).must(t, "systemctl", "restart", unit)
 		f.machineOf(unit).active(t, unit)
-		f.connected(t, 30*time.Second)
+		f.connected(t)
 	}
 	// Reading what peels share needs no master.
 	f.master.must(t, "systemctl", "stop", "zester-master")
@@ -203,10 +209,10 @@ func restartServices(t *testing.T, f *fleet) {
 		t.Errorf("basket get without a master:\n%s", out)
 	}
 	f.master.must(t, "systemctl", "start", "zester-master")
-	f.connected(t, 30*time.Second)
+	f.connected(t)
 	// A kill is not a stop: systemd starts the peel again.
 	f.db.must(t, "systemctl", "kill", "--kill-whom=main", "--signal=KILL", "zester-peel")
-	f.connected(t, 20*time.Second)
+	f.connected(t)
 }
 
 // upgrade is the guide's, to the word: a new binary in place of the old one and a restart, the peels' through the fleet.
@@ -221,11 +227,11 @@ func upgrade(t *testing.T, f *fleet) {
 	if out := f.master.must(t, "zester-master", "--version"); !strings.Contains(out, version) {
 		t.Errorf("zester-master --version: %q", out)
 	}
-	f.connected(t, 30*time.Second)
+	f.connected(t)
 	f.value(t, "web-01", "cmd.run", "cd /root && chmod +x zester-peel && mv zester-peel /usr/bin/ && systemctl restart zester-peel")
-	f.connected(t, 30*time.Second)
+	f.connected(t)
 	var got any
-	if !eventually(15*time.Second, func() bool {
+	if !eventually(patience, func() bool {
 		got = f.value(t, "web-01", "facts.get", "zester_version")
 		return got == version
 	}) {
@@ -240,7 +246,7 @@ func upgrade(t *testing.T, f *fleet) {
 func (f *fleet) build(t *testing.T, version string) {
 	t.Helper()
 	binary := work + "/zester-new"
-	command(t, 2*time.Minute, "env", "CGO_ENABLED=0", "go", "build", "-C", repository, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+version, "-o", binary, ".")
+	command(t, "env", "CGO_ENABLED=0", "go", "build", "-C", repository, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version="+version, "-o", binary, ".")
 	f.master.write(t, "/root/zester-master-new", readFile(t, binary), 0o644)
 	f.web.write(t, "/root/zester-peel", readFile(t, binary), 0o644)
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestStates manages a machine with its own useradd, apt, systemd, crontab and mount: each tree is tried, applied and
@@ -106,7 +105,7 @@ tick:
   file.replace: [{pattern: sleep infinity}, {repl: sleep 9999}, {backup: False}]
 tick:
   service.running: [{watch: [{file: /usr/lib/systemd/system/tick.service}]}]
-`, check: `for try in $(seq 100); do grep -zqx 9999 /proc/$(systemctl show -P MainPID tick)/cmdline && exit 0; sleep 0.1; done; exit 1`},
+`, check: `for try in $(seq 600); do grep -zqx 9999 /proc/$(systemctl show -P MainPID tick)/cmdline && exit 0; sleep 0.1; done; exit 1`},
 		{name: "service-dead", changed: 2, tree: `
 tick:
   service.dead: [{enable: False}]
@@ -119,7 +118,7 @@ absent:
 tick:
   service.running: []
 broken:
-  service.running: []
+  service.running: [{init_delay: 3}]
 no-such-service:
   service.running: []
 `},
@@ -217,7 +216,7 @@ func (s stateStep) run(t *testing.T, m *machine) {
 func applied(t *testing.T, m *machine, name string, more ...string) (changed, same, failed int, text string) {
 	t.Helper()
 	words := append([]string{"zester", "local", "--tree", "/srv/tree", "--format", "json", "state.apply", name}, more...)
-	out, err := m.try(t, time.Minute, words...)
+	out, err := m.try(t, patience, words...)
 	var report struct {
 		Value struct {
 			States []struct {
@@ -274,8 +273,8 @@ func repositoryOf(t *testing.T, m *machine) {
 				t.Fatal(err)
 			}
 			file := name + "_" + strings.ReplaceAll(version, ":", "_") + ".deb"
-			command(t, 20*time.Second, "dpkg-deb", "--root-owner-group", "--build", work, filepath.Join(dir, file))
-			sum := strings.Fields(command(t, 10*time.Second, "sha256sum", filepath.Join(dir, file)))[0]
+			command(t, "dpkg-deb", "--root-owner-group", "--build", work, filepath.Join(dir, file))
+			sum := strings.Fields(command(t, "sha256sum", filepath.Join(dir, file)))[0]
 			info, err := os.Stat(filepath.Join(dir, file))
 			if err != nil {
 				t.Fatal(err)
