@@ -73,13 +73,16 @@ func TestConnectErrors(t *testing.T) {
 		{"no TLS for tls://", plain, func(o *bus.Options) { o.URL = tlsURL }, "nats at " + tlsURL + ": the server offers no TLS, which --nats-ca or a tls:// URL asks for"},
 		{"no file", secure, func(o *bus.Options) { o.CA = missing }, "--nats-ca: open " + missing + ": no such file or directory"},
 		{"no certificate", secure, func(o *bus.Options) { o.CA = empty }, "--nats-ca: " + empty + " holds no PEM certificate"},
-		{"another cluster's user", plain, func(o *bus.Options) { *o = options(t, secure); o.URL, o.CA = plain.URL, "" }, "nats at " + plain.URL + ": it refuses these credentials (nats: Authorization Violation): they may be of another cluster, expired or revoked"},
+		{"another cluster's user", plain, func(o *bus.Options) { *o = options(t, secure); o.URL, o.CA, o.Patience = plain.URL, "", patience }, "nats at " + plain.URL + ": it refuses these credentials (nats: Authorization Violation): they may be of another cluster, expired or revoked"},
 		{"expired", plain, func(o *bus.Options) {
 			(keys.Creds{JWT: old, Seed: peel.Seed()}).Fill(o)
 		}, "nats at " + plain.URL + ": it refuses these credentials (nats: Authorization Violation): they may be of another cluster, expired or revoked"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := options(t, tt.server)
+			if !strings.Contains(tt.want, "no server answers") && !strings.Contains(tt.want, "no such host") { // which patience is for
+				o.Patience = patience
+			}
 			tt.change(&o)
 			c, err := bus.Connect(t.Context(), o)
 			if err == nil {
@@ -103,7 +106,7 @@ func TestConnectToAnotherName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.URL = "nats://127.0.0.1:" + port
+	o.URL, o.Patience = "nats://127.0.0.1:"+port, patience
 	_, err = bus.Connect(t.Context(), o)
 	want := "nats at " + o.URL + ": x509: certificate is valid for 0.0.0.0, not 127.0.0.1: check --nats-url or the server's certificate"
 	if err == nil || err.Error() != want {
@@ -127,7 +130,7 @@ func TestTLSIsTakenWhenOffered(t *testing.T) {
 			s := server.StartTest(t, tt.server)
 			seen := observe(t, strings.TrimPrefix(strings.TrimPrefix(s.URL, "nats://"), "tls://"))
 			o := options(t, s)
-			o.URL = "nats://" + seen.address
+			o.URL, o.Patience = "nats://"+seen.address, patience
 			c, err := bus.Connect(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
@@ -244,7 +247,7 @@ func TestPlaintextIsWarnedOf(t *testing.T) {
 	const warning = "the connection to NATS is not encrypted"
 	s := server.StartTest(t, func(o *server.Options) { o.Host = "0.0.0.0" })
 	o := options(t, s)
-	o.Log = slog.New(slog.NewTextHandler(out, nil))
+	o.Log, o.Patience = slog.New(slog.NewTextHandler(out, nil)), patience
 	port := o.URL[strings.LastIndexByte(o.URL, ':'):]
 	o.URL = "nats://127.0.0.1" + port
 	c, err := bus.Connect(t.Context(), o)
