@@ -59,6 +59,7 @@ func States(env *Env) *states.Registry {
 	r.Register(localeStates(env)...)
 	r.Register(mountStates(env)...)
 	r.Register(alternativesStates(env)...)
+	r.Register(environStates(env)...)
 	return r
 }
 

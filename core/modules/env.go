@@ -57,6 +57,7 @@ type Env struct {
 	Log   *slog.Logger
 
 	functions *Registry
-	// unsynced is of the call that is going on.
-	unsynced *unsynced
+	// unsynced and variables are of the call that is going on.
+	unsynced  *unsynced
+	variables *variables
 }

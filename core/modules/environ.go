@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 	"unicode/utf8"
 
@@ -41,11 +40,7 @@ func registerRead(r *Registry) {
 
 // variable returns a variable as commands see it: the last one of a name.
 func (env *Env) variable(key string) (value string, ok bool) {
-	environ := env.Environ
-	if environ == nil {
-		environ = os.Environ()
-	}
-	for _, line := range environ {
+	for _, line := range env.environ() {
 		if v, found := strings.CutPrefix(line, key+"="); found {
 			value, ok = v, true
 		}

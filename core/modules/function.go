@@ -93,7 +93,7 @@ func (r *Registry) call(ctx context.Context, env *Env, name string, args []any, 
 		return f.Run(ctx, env, bound)
 	}
 	own := *env
-	own.unsynced = newUnsynced()
+	own.unsynced, own.variables = newUnsynced(), newVariables()
 	return own.unsynced.settled(f.Run(ctx, &own, bound))
 }
 

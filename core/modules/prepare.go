@@ -28,8 +28,8 @@ func (env *Env) prepare(c command) (*process, error) {
 	}
 	if c.clean {
 		p.Env = []string{cleanPath}
-	} else if p.Env = slices.Clone(env.Environ); p.Env == nil {
-		p.Env = os.Environ()
+	} else {
+		p.Env = env.environ()
 	}
 	if c.locale {
 		p.Env = append(p.Env, "LC_ALL=C")
