@@ -246,6 +246,7 @@ func (d *dispatching) batch(ctx context.Context, w *bus.Work, job *liveJob) (nex
 		return 0, err
 	}
 	p.count(r)
+	seen := d.clock.now() // before the returns are read: who returned in time is not late, however long this host stands still
 	stored, err := d.Conn.StreamSubjects(ctx, bus.StreamReturns, bus.Returns(r.JID))
 	if err != nil {
 		return 0, err
@@ -253,8 +254,10 @@ func (d *dispatching) batch(ctx context.Context, w *bus.Work, job *liveJob) (nex
 	if err := d.judge(ctx, job, stored); err != nil {
 		return 0, err
 	}
-	now := d.clock.now()
-	s := d.weigh(job, &p, stored, now)
+	if d.outdated(job) { // by an order, that may forbid what would follow
+		return batchLook, nil
+	}
+	s, now := d.weigh(job, &p, stored, seen), d.clock.now()
 	ended := false // just now, all that ran
 	if len(s.running) > 0 || p.Given == 0 {
 		p.Idle = time.Time{}
@@ -266,7 +269,7 @@ func (d *dispatching) batch(ctx context.Context, w *bus.Work, job *liveJob) (nex
 		return batchLook, d.changeRecord(ctx, job, change)
 	}
 	over := r.Stopped != "" || p.Released == len(r.Targets) && len(s.waiting) == 0
-	if over && len(s.running) == 0 || now.After(r.Deadline) {
+	if over && len(s.running) == 0 || seen.After(r.Deadline) {
 		if err := d.saveProgress(ctx, p, entry); err != nil {
 			return 0, err
 		}

@@ -141,10 +141,9 @@ func TestOrderWhileTakingOver(t *testing.T) {
 	stop()
 	s.master(t, s.ids, func(d *jobs.Dispatcher) {
 		d.Log = slog.New(window{s.log.Handler(), sync.OnceFunc(func() {
-			if _, err := c.Send(t.Context(), job.ID, jobs.Resume); err != nil {
+			if _, err := c.Send(t.Context(), job.ID, jobs.Resume); err != nil { // which this master obeys itself
 				t.Error(err)
 			}
-			time.Sleep(100 * time.Millisecond) // the news of it comes at last; if later, this proves less
 		})})
 	})
 	if sum, _ := collect(job); sum.Returned != 2 || sum.ExitCode() != jobs.ExitOK {

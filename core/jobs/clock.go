@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -52,6 +53,10 @@ func (c *fleetClock) compare(ctx context.Context) error {
 		return nil
 	}
 	server, err := c.conn.ServerTime(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // this host may have stood still meanwhile
+		before = c.local()
+		server, err = c.conn.ServerTime(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -68,11 +68,12 @@ func (d *dispatching) look(ctx context.Context, w bus.Work, job *liveJob) (next 
 	if r.inBatches() && r.CancelledBy == "" {
 		return d.batch(ctx, &w, job)
 	}
+	over := d.clock.now().After(r.Deadline.Add(grace)) // before the returns are read: who returned in time counts, however long this host stands still
 	silent, returned, err := d.silent(ctx, job)
 	if err != nil {
 		return 0, err
 	}
-	if len(silent) == 0 || d.clock.now().After(r.Deadline.Add(grace)) {
+	if len(silent) == 0 || over {
 		return 0, d.close(ctx, job, returned)
 	}
 	var unheard []string

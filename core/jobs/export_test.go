@@ -19,6 +19,9 @@ func SetClock(d *Dispatcher, local func() time.Time) { d.localClock = local }
 
 func SetPeelClock(r *Runner, local func() time.Time) { r.localClock = local }
 
+// SetAckAfter has reading functions acked that take so long. Those that take less return without a question.
+func SetAckAfter(r *Runner, after time.Duration) { r.ackAfter = after }
+
 // SetGoneAfter has a peel's place in a batch taken when it has been away for so long.
 func SetGoneAfter(d *Dispatcher, after time.Duration) { d.goneAfter = after }
 

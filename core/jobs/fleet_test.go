@@ -178,7 +178,7 @@ func (f *fleet) peel(t testing.TB, id string, change ...func(*jobs.Runner)) *pee
 }
 
 func (p *peel) start(t testing.TB, f *fleet, change ...func(*jobs.Runner)) {
-	r := jobs.Runner{Conn: p.conn, ID: p.id, AccountPublic: f.Account.Public(), StateDir: p.dir, Executor: p.exec, Log: f.log, StopWait: time.Second}
+	r := jobs.Runner{Conn: p.conn, ID: p.id, AccountPublic: f.Account.Public(), StateDir: p.dir, Executor: p.exec, Log: f.log, StopWait: patience}
 	for _, c := range change {
 		c(&r)
 	}
@@ -235,11 +235,7 @@ func run(t testing.TB, c *jobs.Client, r jobs.Request) (*jobs.Summary, map[strin
 	if r.Timeout == 0 {
 		r.Timeout = patience
 	}
-	j, err := c.Submit(t.Context(), r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return collect(j)
+	return collect(submit(t, c, r))
 }
 
 func collect(j *jobs.Job) (*jobs.Summary, map[string]jobs.Return) {

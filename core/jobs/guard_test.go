@@ -25,6 +25,9 @@ func TestStrayReturnsAreRemoved(t *testing.T) {
 	})
 	both, _ := run(t, c, jobs.Request{Target: "*", Function: "test.large"}) // with parts
 	one, _ := run(t, c, jobs.Request{Target: "web-01", Function: "test.ping"})
+	until(t, func() bool { // a follower may hear of a return before it is stored
+		return len(f.stored(t, both.JID)) == 2 && len(f.stored(t, one.JID)) == 1
+	})
 	good, err := f.core.StreamSubjects(t.Context(), bus.StreamReturns, ">")
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,7 @@ func TestList(t *testing.T) {
 	release := make(chan struct{})
 	all["web-01"].exec.ping = func(context.Context, keys.Command) (any, int, error) { <-release; return nil, 0, nil }
 	// The oldest job is written last, so that what was written lately is not what was submitted lately.
-	long := submit(t, alice, jobs.Request{Target: "web-01", Function: "test.hook", Timeout: time.Minute})
+	long := submit(t, alice, jobs.Request{Target: "web-01", Function: "test.hook", Timeout: time.Hour})
 	until(t, func() bool { return all["web-01"].exec.count("test.hook") == 1 })
 	var ids []string
 	for i := range 12 {
@@ -40,7 +40,9 @@ func TestList(t *testing.T) {
 		}
 		s, _ := run(t, c, jobs.Request{Target: fmt.Sprintf("web-0%d", 1+i%2), Function: function})
 		ids = append(ids, s.JID)
-		f.closed(t, s.JID)
+	}
+	for _, jid := range ids {
+		f.closed(t, jid)
 	}
 	refused, _ := run(t, bob, jobs.Request{Target: "nobody", Function: "test.ping"})
 	active, err := jobs.Active(t.Context(), alice.Conn)

@@ -127,6 +127,9 @@ func (j *Job) run() {
 			check.Reset(pause)
 		case <-deadline.C:
 			err := j.catchUp()
+			if j.complete() {
+				continue // then no matter what else could not be read
+			}
 			if left := time.Until(j.deadline); left > 0 && !j.closed && !j.glance {
 				deadline.Reset(left)
 				continue

@@ -37,9 +37,20 @@ func (d *dispatching) get(jid string) *liveJob {
 func (d *dispatching) keep(job *liveJob) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if jid := job.record.JID; !job.read.Before(d.changes[jid]) && !job.read.Before(d.changes[""]) {
-		d.live[jid] = job
+	if !d.stale(job) {
+		d.live[job.record.JID] = job
 	}
+}
+
+// outdated says whether a job's record is known to have changed since it was read.
+func (d *dispatching) outdated(job *liveJob) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stale(job)
+}
+
+func (d *dispatching) stale(job *liveJob) bool {
+	return job.read.Before(d.changes[job.record.JID]) || job.read.Before(d.changes[""])
 }
 
 // changed forgets a job whose record another hand has changed.

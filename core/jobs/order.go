@@ -122,6 +122,7 @@ func (d *dispatching) obey(ctx context.Context, operator string, q jobOrder) (Ob
 		job = newLiveJob(r, rev, read)
 		break
 	}
+	d.changed(q.JID) // here at once: the news takes its time, and who gave the order need not
 	if err := d.Conn.Publish(bus.JobChanged(q.JID), nil); err != nil {
 		return Obeyed{}, err
 	}

@@ -118,7 +118,7 @@ func TestStreamIsBounded(t *testing.T) {
 		return "done", 0, nil
 	}
 	began := time.Now()
-	s, shown, missing, returns := follow(submit(t, f.client(t), jobs.Request{Target: "*", Function: "write.hook", Stream: true, Timeout: time.Minute}), func() { close(seen) })
+	s, shown, missing, returns := follow(submit(t, f.client(t), jobs.Request{Target: "*", Function: "write.hook", Stream: true, Timeout: 3 * patience}), func() { close(seen) })
 	if s.ExitCode() != jobs.ExitOK || !missing || returns["web-01"].Value != "done" || returns["web-02"].Value != "done" {
 		t.Errorf("%+v, missing %t, %v", s, missing, returns)
 	}

@@ -21,7 +21,7 @@ func TestPresenceInCluster(t *testing.T) {
 	for i := range peels {
 		creds := f.PeelCreds(t, fmt.Sprintf("web-%02d", i))
 		all.Go(func() {
-			o := bus.Options{URL: f.Servers[i%3].URL(), Side: bus.Peels, Log: f.log}
+			o := bus.Options{URL: f.Servers[i%3].URL(), Side: bus.Peels, Log: f.log, Patience: patience}
 			creds.Fill(&o)
 			c, err := bus.Connect(context.Background(), o)
 			if err != nil {

@@ -85,7 +85,7 @@ func (p *proxy) mend() {
 func (f *fleet) through(t testing.TB, creds keys.Creds, side bus.Side) (*bus.Conn, *proxy) {
 	t.Helper()
 	p := newProxy(t, f.URL)
-	o := bus.Options{URL: p.url, Side: side, Log: f.log, Name: "behind a proxy"}
+	o := bus.Options{URL: p.url, Side: side, Log: f.log, Name: "behind a proxy", Patience: patience}
 	creds.Fill(&o)
 	c, err := bus.Connect(t.Context(), o)
 	if err != nil {

@@ -30,7 +30,7 @@ func (r *running) read(t *task) error {
 		r.reading.taken.Add(-1)
 		return r.full()
 	}
-	t.late = time.AfterFunc(ackAfter, func() { r.ack(t.cmd.JID) })
+	t.late = time.AfterFunc(r.ackAfter, func() { r.ack(t.cmd.JID) })
 	switch {
 	case n > r.Concurrent:
 		context.AfterFunc(t.ctx, func() { r.perform(t) }) // it need not wait for its turn to say that it will have none

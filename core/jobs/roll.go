@@ -29,6 +29,12 @@ type rollAnswer struct {
 	InHand []uint64 `msgpack:"in_hand"` // places in the queue
 }
 
+// submitted is a job that some master is to take.
+type submitted struct {
+	due   time.Time // when to ask for it
+	until time.Time // when the queue gives it to another master without being asked
+}
+
 // noteSubmitted notes a job that some master is to take soon.
 func (d *dispatching) noteSubmitted(m bus.Msg) {
 	d.holders.mu.Lock()
@@ -40,7 +46,8 @@ func (d *dispatching) noteSubmitted(m bus.Msg) {
 	if CheckID(jid) != nil {
 		return
 	}
-	d.submitted[jid] = time.Now().Add(holdAsk + rand.N(holdAsk)) // not all masters at once
+	now := time.Now()
+	d.submitted[jid] = submitted{now.Add(holdAsk + rand.N(holdAsk)), now.Add(d.AckWait)} // not all masters at once
 	signal(d.taken)
 }
 
@@ -75,25 +82,33 @@ func (d *dispatching) greet() error {
 // seekLost calls the roll if there is a job that somebody should have taken by now.
 func (d *dispatching) seekLost(ctx context.Context) {
 	now := time.Now()
-	lost := false
+	lost := map[string]submitted{}
 	d.holders.mu.Lock()
 	if now.Sub(d.rolled) >= rollEvery {
-		for jid, due := range d.submitted {
-			if now.After(due) {
+		for jid, s := range d.submitted {
+			if now.After(s.due) {
 				delete(d.submitted, jid)
-				lost = true
+				lost[jid] = s
 			}
 		}
 	}
 	d.holders.mu.Unlock()
-	if lost {
-		d.callRoll(ctx)
+	if len(lost) == 0 || d.callRoll(ctx) {
+		return
+	}
+	d.holders.mu.Lock()
+	defer d.holders.mu.Unlock()
+	now = time.Now()
+	for jid, s := range lost { // to be asked for again: this host may have stood still meanwhile
+		if s.due = now.Add(holdAsk); s.due.Before(s.until) {
+			d.submitted[jid] = s
+		}
 	}
 }
 
-// callRoll gives back what no master has in hand. Where it errs, because one answers late, two
-// do the same work, which the record and the peels see to.
-func (d *dispatching) callRoll(ctx context.Context) {
+// callRoll gives back what no master has in hand, and says whether it could. Where it errs, because
+// one answers late, two do the same work, which the record and the peels see to.
+func (d *dispatching) callRoll(ctx context.Context) bool {
 	inHand := map[uint64]bool{}
 	err := d.askAll(ctx, inHand)
 	if err == nil || errors.Is(err, bus.ErrNoResponders) {
@@ -112,6 +127,7 @@ func (d *dispatching) callRoll(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		d.Log.Warn("it cannot be told whether jobs are in nobody's hands: what is comes back in a while", "error", err)
 	}
+	return err == nil
 }
 
 // askAll asks all masters what they have in hand.

@@ -52,6 +52,7 @@ type Runner struct {
 	StopWait time.Duration
 
 	localClock func() time.Time // of a test; nil is this host's
+	ackAfter   time.Duration    // of a test; 0 is ackAfter
 }
 
 var errTimeUp = errors.New("the job's time is up")
@@ -143,6 +144,9 @@ func (r *running) prepare() error {
 	}
 	if r.Confirm == 0 {
 		r.Confirm = 5 * time.Minute
+	}
+	if r.ackAfter == 0 {
+		r.ackAfter = ackAfter
 	}
 	r.reading.tasks = make(chan *task, r.Concurrent+r.Queue)
 	r.mutate = make(chan *task, r.Queue)

@@ -38,7 +38,7 @@ type holders struct {
 	company bool            // other masters have been heard of
 
 	inHand    map[uint64]int       // what this master works on, by its place in the queue
-	submitted map[string]time.Time // jobs that nobody has said to have taken, and when to ask for them
+	submitted map[string]submitted // jobs that nobody has said to have taken
 	rolled    time.Time            // when they were last asked for
 }
 
@@ -50,7 +50,7 @@ type held struct {
 
 func newHolders(name string) holders {
 	return holders{name: name, held: map[string]held{}, taken: make(chan struct{}, 1),
-		inHand: map[uint64]int{}, submitted: map[string]time.Time{}}
+		inHand: map[uint64]int{}, submitted: map[string]submitted{}}
 }
 
 // hold tells the other masters of work in hand, until the returned function is called.
