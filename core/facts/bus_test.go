@@ -167,6 +167,23 @@ func TestPublishInterval(t *testing.T) {
 	}
 }
 
+// Facts that cannot be published are tried again at the interval, however often that has failed.
+func TestPublishFailsForLong(t *testing.T) {
+	srv := server.StartTest(t)
+	srv.Core(t)
+	h := &host{facts: map[string]any{"k": strings.Repeat("x", facts.MaxSize)}}
+	var log syncBuffer
+	p := &facts.Publisher{Conn: srv.Peel(t, "web-01"), ID: "web-01", Collect: h.collect, Interval: time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))}
+	stop := startPublisher(t, p)
+	await(t, "a hundred failures", func() bool { return strings.Count(log.String(), "facts not published") >= 100 })
+	stop()
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "facts not published") && !strings.Contains(line, "retry=1ms") {
+			t.Fatal(line)
+		}
+	}
+}
+
 // A change while the server is away is published when it is back.
 func TestPublishAfterReconnect(t *testing.T) {
 	srv := server.StartTest(t)

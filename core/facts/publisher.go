@@ -51,7 +51,7 @@ func (p *Publisher) Run(ctx context.Context) {
 		wait := interval
 		if err := act(ctx); err != nil && ctx.Err() == nil {
 			wait = min(pause, interval)
-			pause *= 2
+			pause = 2 * wait
 			p.log().Warn("facts not published", "error", err, "retry", wait)
 			act = p.republish
 		} else {
