@@ -32,7 +32,7 @@ func runFor(ctx context.Context, path string, timeout time.Duration) ([]byte, er
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 5 * time.Second // for the rest of its output, also where the machine stands still in between
 	err := cmd.Run()
 	switch {
 	case out.over:
