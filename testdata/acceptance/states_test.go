@@ -110,7 +110,7 @@ tick:
 tick:
   service.dead: [{enable: False}]
 tick-masked:
-  service.masked: [{name: tick}, {require: [{id: tick}]}]
+  service.masked: [{name: tick}]
 absent:
   service.dead: [{name: no-such-service}]
 `, same: 1, failsTwice: true, check: `! systemctl is-active tick; systemctl is-enabled tick | grep -q masked`},
