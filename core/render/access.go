@@ -2,99 +2,17 @@ package render
 
 import (
 	"math/big"
+	"slices"
 	"strings"
 )
-
-// bind matches arguments to parameters as Python does. The result has a value
-// for each name, missing where none was given.
-func (a args) bind(fn string, required int, names ...string) []any {
-	if len(a.pos) > len(names) {
-		throw("TypeError", "%s() takes at most %d argument(s), got %d", fn, len(names), len(a.pos))
-	}
-	out := make([]any, len(names))
-	n := copy(out, a.pos)
-	for i := n; i < len(out); i++ {
-		out[i] = missing
-	}
-	for _, k := range a.kw {
-		i := 0
-		for i < len(names) && names[i] != k.name {
-			i++
-		}
-		switch {
-		case i == len(names):
-			throw("TypeError", "%s() got an unexpected keyword argument '%s'", fn, k.name)
-		case out[i] != missing:
-			throw("TypeError", "%s() got multiple values for argument '%s'", fn, k.name)
-		}
-		out[i] = k.val
-	}
-	for i := range required {
-		if out[i] == missing {
-			throw("TypeError", "%s() missing required argument '%s'", fn, names[i])
-		}
-	}
-	return out
-}
-
-// none refuses any argument.
-func (a args) none(fn string) {
-	if len(a.pos)+len(a.kw) > 0 {
-		throw("TypeError", "%s() takes no arguments", fn)
-	}
-}
-
-// or is v, or dflt where v was not given.
-func or(v, dflt any) any {
-	if v == missing {
-		return dflt
-	}
-	return v
-}
-
-// wantInt is an int argument.
-func wantInt(v any) int {
-	n, ok := integer(v)
-	if !ok {
-		refuseOperand(v)
-		throw("TypeError", "'%s' object cannot be interpreted as an integer", typeName(v))
-	}
-	const limit = 1 << 40
-	return int(max(-limit, min(limit, n)))
-}
-
-// wantStr is a str argument.
-func wantStr(v any) string {
-	s, ok := text(v)
-	if !ok {
-		refuseOperand(v)
-		throw("TypeError", "expected str, got %s", typeName(v))
-	}
-	return s
-}
-
-// wantDict is a mapping argument.
-func wantDict(v any) *Dict {
-	switch v := v.(type) {
-	case *Dict:
-		return v
-	case *lookupValue:
-		if d, ok := v.dict(); ok {
-			return d
-		}
-	case *namespace:
-		return v.d
-	case *undefined:
-		v.fail()
-	}
-	throw("TypeError", "expected a mapping, got %s", typeName(v))
-	return nil
-}
 
 // getattr is obj.name in a template.
 func (f *frame) getattr(obj any, name string) any {
 	if strings.HasPrefix(name, "__") && isDunder(name) {
 		if u, ok := obj.(*undefined); ok {
+			if !slices.Contains(ofEveryObject, name) {
+				u.fail()
+			}
 			return u
 		}
 		return f.r.unsafe(obj, name)
@@ -141,6 +59,11 @@ func (f *frame) getattr(obj any, name string) any {
 	}
 	return f.r.undefinedAttr(obj, name)
 }
+
+// ofEveryObject are the attributes that an undefined value has, too.
+var ofEveryObject = []string{"__class__", "__delattr__", "__dir__", "__doc__", "__eq__", "__format__", "__getattribute__", "__getitem__", "__hash__",
+	"__init__", "__init_subclass__", "__iter__", "__len__", "__module__", "__ne__", "__new__", "__reduce__", "__reduce_ex__", "__repr__",
+	"__setattr__", "__sizeof__", "__slots__", "__str__", "__subclasshook__"}
 
 // isDunder tells the attributes every Python object has and the sandbox denies.
 func isDunder(name string) bool { return len(name) > 4 && strings.HasSuffix(name, "__") }

@@ -49,12 +49,8 @@ func binary(op string, a, b any) any {
 			return v
 		}
 	case "%":
-		if s, ok := text(a); ok {
-			out := formatPercent(s, b)
-			if _, ok := a.(markup); ok {
-				return markup(out)
-			}
-			return out
+		if isText(a) {
+			return percent(a, b)
 		}
 	case "-":
 		if x, ok := setOf(a); ok {
@@ -262,7 +258,7 @@ func floatPow(x, y float64) any {
 	if x < 0 && y != math.Trunc(y) && !math.IsInf(y, 0) {
 		throw("ValueError", "negative number cannot be raised to a fractional power")
 	}
-	z := math.Pow(x, y)
+	z := exactPow(x, y)
 	if math.IsInf(z, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		throw("OverflowError", "(34, 'Numerical result out of range')")
 	}

@@ -93,6 +93,9 @@ func equalObjects(a, b any, depth int) (eq, ok bool) {
 		return true, true
 	case *view:
 		if y, ok := b.(*view); ok && x.kind != "dict_values" && x.kind == y.kind {
+			if x.kind == "dict_items" {
+				return equalDicts(x.d, y.d, depth), true
+			}
 			return equalObjects(newSet(collect(x)), newSet(collect(y)), depth)
 		}
 	case *rangeValue:
@@ -276,6 +279,17 @@ func less(a, b any) bool {
 		if y, ok := b.(string); ok {
 			return x < y
 		}
+	}
+	x, listed := a.(sortKey)
+	y, both := b.(sortKey)
+	if listed {
+		a = x.v
+	}
+	if both {
+		b = y.v
+	}
+	if (listed || both) && equal(a, b) {
+		return false
 	}
 	return ordered("<", a, b)
 }

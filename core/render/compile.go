@@ -22,18 +22,19 @@ type template struct {
 // compiler turns one source into a template. gonja's parser drives it: it is the
 // parser's table of tags.
 type compiler struct {
-	tmpl   *template
-	scope  *scope
-	root   scope // the outermost region, which is no frame
-	names  []*nameExpr
-	stores []string   // assigned by the tag being parsed, not yet noted
-	target bool       // what is being parsed is assigned to
-	soft   int        // inside branches, where an unknown filter is no error yet
-	open   []openTag  // tags waiting for their end
-	loops  int        // enclosing loops, for break and continue
-	inLoop int        // enclosing loops, also those around a macro or block
-	fors   []*forStmt // the same
-	depth  int
+	autoescape bool // output is escaped here
+	tmpl       *template
+	scope      *scope
+	root       scope // the outermost region, which is no frame
+	names      []*nameExpr
+	stores     []string   // assigned by the tag being parsed, not yet noted
+	target     bool       // what is being parsed is assigned to
+	soft       int        // inside branches, where an unknown filter is no error yet
+	open       []openTag  // tags waiting for their end
+	loops      int        // enclosing loops, for break and continue
+	inLoop     int        // enclosing loops, also those around a macro or block
+	fors       []*forStmt // the same
+	depth      int
 }
 
 type openTag struct {

@@ -136,7 +136,7 @@ func TestCallersDataIsNeverWritten(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	opts := render.Options{MaxOutput: 1 << 20, MaxIterations: 100_000, MaxDepth: 50, Loader: files{"self": "{% include 'self' %}", "imp": "{% import 'imp' as x with context %}"}}
+	opts := render.Options{MaxOutput: 1 << 20, MaxIterations: 100_000, MaxDepth: 50, Loader: files{"self": "{% include 'self' %}", "imp": "{% import 'imp' as x with context %}", "ring": "{% extends 'ring' %}"}}
 	tests := []struct{ src, want string }{
 		{"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "nested deeper than 50"},
 		{"{% include 'self' %}", "nested deeper than 50"},
@@ -160,7 +160,9 @@ func TestLimits(t *testing.T) {
 		{"{{ " + strings.Repeat("not ", 100000) + "1 }}", "too deeply"},
 		{"{{ " + strings.Repeat("-", 100000) + "1 }}", "too deeply"},
 		{strings.Repeat("{% if 1 %}", 100000), "too deeply"},
-		{"{{ lipsum() }}", "lipsum() is not available"},
+		{"{{ lipsum(n=1000000000) }}", "elements in one sequence"},
+		{"{{ lipsum(n=1000, min=100000, max=1000000) }}", "a string of more than"},
+		{"{% extends 'ring' %}", "nested deeper than 50"},
 	}
 	for _, tt := range tests {
 		_, err := renderWith(t, opts, tt.src, nil)

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"strings"
+	"unicode/utf8"
 )
 
 // filterFunc is a filter: the value, then the arguments of the call.
@@ -72,7 +73,7 @@ func init() {
 		"rejectattr": filterSelect(false, true), "replace": filterReplace, "reverse": filterReverse,
 		"round": filterRound, "safe": filterSafe, "select": filterSelect(true, false),
 		"selectattr": filterSelect(true, true), "slice": filterSlice, "sort": filterSort, "string": filterString,
-		"striptags": filterStripTags, "sum": filterSum, "title": onText("title", titleWords), "tojson": filterToJSON,
+		"striptags": filterStripTags, "sum": filterSum, "title": filterTitle, "tojson": filterToJSON,
 		"trim": filterTrim, "truncate": filterTruncate, "unique": filterUnique, "upper": onText("upper", upper),
 		"urlencode": filterURLEncode, "urlize": filterURLize, "wordcount": filterWordCount,
 		"wordwrap": filterWordWrap, "xmlattr": filterXMLAttr,
@@ -95,24 +96,38 @@ func onText(name string, fn func(string) string) filterFunc {
 	}
 }
 
+// softText is str(v), which leaves markup what it is.
+func softText(v any) any {
+	if m, ok := v.(markup); ok {
+		return m
+	}
+	return str(v)
+}
+
+// filterTitle makes a plain string even of markup.
+func filterTitle(_ *frame, v any, a args) any {
+	a.none("title")
+	return titleWords(str(v))
+}
+
 // titleWords upper-cases what follows a hyphen, a blank or an opening bracket.
 func titleWords(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
-	start := true
-	for _, r := range s {
-		if r == '-' || r == '(' || r == '{' || r == '[' || r == '<' || isSpace(r) {
-			start = true
-			b.WriteRune(r)
-			continue
-		}
-		if start {
-			b.WriteString(upper(string(r)))
-		} else {
-			b.WriteString(lower(string(r)))
-		}
-		start = false
+	word := func(w string) {
+		_, n := utf8.DecodeRuneInString(w)
+		b.WriteString(upper(w[:n]))
+		b.WriteString(lower(w[n:]))
 	}
+	start := 0
+	for i, r := range s {
+		if r == '-' || r == '(' || r == '{' || r == '[' || r == '<' || isSpace(r) {
+			word(s[start:i])
+			b.WriteRune(r)
+			start = i + utf8.RuneLen(r)
+		}
+	}
+	word(s[start:])
 	return b.String()
 }
 
@@ -162,16 +177,24 @@ func filterItems(f *frame, v any, a args) any {
 	return nil
 }
 
-func filterReplace(_ *frame, v any, a args) any {
+func filterReplace(f *frame, v any, a args) any {
 	b := a.bind("replace", 2, "old", "new", "count")
 	n := -1
 	if c := or(b[2], nil); c != nil {
 		n = wantInt(c)
 	}
-	if m, ok := v.(markup); ok {
-		return markup(replaceText(string(m), str(b[0]), escaped(b[1]), n))
+	if !f.r.autoescape {
+		return replaceText(str(v), str(b[0]), str(b[1]), n)
 	}
-	return replaceText(str(v), str(b[0]), str(b[1]), n)
+	// Where output is escaped, the text is what decides, or else what is put in.
+	_, safe := v.(markup)
+	_, safeOld := b[0].(markup)
+	_, safeNew := b[1].(markup)
+	if !safe && !safeNew && !safeOld {
+		return replaceText(str(v), str(b[0]), str(b[1]), n)
+	}
+	old := escaped(b[0])
+	return markup(replaceText(escaped(v), old, escaped(b[1]), n))
 }
 
 func filterTrim(_ *frame, v any, a args) any {
@@ -183,7 +206,11 @@ func filterTrim(_ *frame, v any, a args) any {
 }
 
 func filterCenter(_ *frame, v any, a args) any {
-	return center(str(v), wantInt(or(a.bind("center", 0, "width")[0], int64(80))), " ")
+	s := center(str(v), wantInt(or(a.bind("center", 0, "width")[0], int64(80))), " ")
+	if _, ok := v.(markup); ok {
+		return markup(s)
+	}
+	return s
 }
 
 func filterFormat(f *frame, v any, a args) any {
@@ -195,9 +222,9 @@ func filterFormat(f *frame, v any, a args) any {
 		for _, k := range a.kw {
 			d.put(k.name, k.val)
 		}
-		return formatPercent(str(v), d)
+		return percent(softText(v), d)
 	}
-	return formatPercent(str(v), &Tuple{items: append([]any{}, a.pos...)})
+	return percent(softText(v), &Tuple{items: append([]any{}, a.pos...)})
 }
 
 // filterIndent is Jinja2's indent.

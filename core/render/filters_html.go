@@ -96,7 +96,7 @@ func filterURLEncode(_ *frame, v any, a args) any {
 	return strings.Join(parts, "&")
 }
 
-func filterXMLAttr(_ *frame, v any, a args) any {
+func filterXMLAttr(f *frame, v any, a args) any {
 	b := a.bind("xmlattr", 0, "autospace")
 	var parts []string
 	for k, x := range wantItems(v).All() {
@@ -112,6 +112,9 @@ func filterXMLAttr(_ *frame, v any, a args) any {
 	s := strings.Join(parts, " ")
 	if s != "" && truth(or(b[0], true)) {
 		s = " " + s
+	}
+	if f.r.autoescape {
+		return markup(s)
 	}
 	return s
 }

@@ -126,17 +126,23 @@ func filterFloat(_ *frame, v any, a args) any {
 
 func filterRound(_ *frame, v any, a args) any {
 	b := a.bind("round", 0, "precision", "method")
-	precision := wantInt(or(b[0], int64(0)))
 	method := wantStr(or(b[1], "common"))
 	refuseOperand(v)
 	if !isNumber(v) {
 		throw("TypeError", "type %s doesn't define __round__ method", typeName(v))
 	}
+	if b[0] == nil && method == "common" {
+		if x, ok := roundTo(v, 0).(float64); ok {
+			return normal(truncated(x))
+		}
+		return negate(v, false)
+	}
+	precision := wantInt(or(b[0], int64(0)))
 	switch method {
 	case "common":
 		return roundTo(v, precision)
 	case "ceil", "floor":
-		scale := math.Pow(10, float64(precision))
+		scale := tenTo(precision)
 		x := float(v) * scale
 		if method == "ceil" {
 			return math.Ceil(x) / scale
@@ -175,8 +181,21 @@ func roundTo(v any, precision int) any {
 	if precision < -308 {
 		return math.Copysign(0, x)
 	}
-	scale := math.Pow(10, float64(-precision))
-	return math.RoundToEven(x/scale) * scale
+	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-precision)), nil)
+	r := exact(math.Abs(x))
+	per := new(big.Int).Mul(r.Denom(), unit)
+	q, m := new(big.Int).QuoRem(r.Num(), per, new(big.Int))
+	if c := m.Lsh(m, 1).Cmp(per); c > 0 || c == 0 && q.Bit(0) == 1 {
+		q.Add(q, big.NewInt(1))
+	}
+	f, _ := new(big.Float).SetInt(q.Mul(q, unit)).Float64()
+	return math.Copysign(f, x)
+}
+
+// tenTo is 10**n as a float.
+func tenTo(n int) float64 {
+	f, _ := strconv.ParseFloat("1e"+strconv.Itoa(n), 64)
+	return f
 }
 
 func filterSum(f *frame, v any, a args) any {
@@ -214,7 +233,7 @@ func filterFileSize(_ *frame, v any, a args) any {
 	}
 	unit := base
 	for i, name := range units {
-		unit = math.Pow(base, float64(i+2))
+		unit = exactPow(base, float64(i+2))
 		if size < unit || i == len(units)-1 {
 			return fmt.Sprintf("%.1f %s", base*size/unit, name)
 		}
@@ -228,5 +247,12 @@ func filterRandom(f *frame, v any, a args) any {
 	if n == 0 {
 		return f.r.undefinedHint("no random item, sequence was empty.")
 	}
-	return f.getitem(v, int64(rand.IntN(n)))
+	i := int64(rand.IntN(n))
+	if d, ok := v.(*Dict); ok {
+		if x, ok := d.get(i); ok {
+			return x
+		}
+		throw("KeyError", "%d", i)
+	}
+	return f.getitem(v, i)
 }

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -98,6 +99,9 @@ func filterJoin(f *frame, v any, a args) any {
 			get = f.attrGetter(at, nil)
 		}
 	}
+	if f.r.autoescape {
+		return joinEscaped(v, d, get)
+	}
 	sep, ok := d.(string)
 	if !ok {
 		sep = string(appendStr(nil, d))
@@ -121,6 +125,35 @@ func filterJoin(f *frame, v any, a args) any {
 	s := string(f.r.scratch[base:])
 	f.r.scratch = f.r.scratch[:base]
 	return s
+}
+
+// joinEscaped joins where output is escaped: markup in it makes markup of it all.
+func joinEscaped(v, d any, get func(any) any) any {
+	items := collect(v)
+	_, safe := d.(markup)
+	for i, x := range items {
+		if get != nil {
+			items[i] = get(x)
+		}
+		_, is := items[i].(markup)
+		safe = safe || is
+	}
+	text := str
+	if safe {
+		text = escaped
+	}
+	var b strings.Builder
+	for i, x := range items {
+		if i > 0 {
+			b.WriteString(text(d))
+		}
+		b.WriteString(text(x))
+		checkText(b.Len())
+	}
+	if safe {
+		return markup(b.String())
+	}
+	return b.String()
 }
 
 func filterDictSort(_ *frame, v any, a args) any {
@@ -161,9 +194,13 @@ func filterSort(f *frame, v any, a args) any {
 	items := collect(v)
 	key := func(x any) any {
 		if fold != nil {
-			return fold(x)
+			x = fold(x)
 		}
-		return x
+		switch x.(type) {
+		case string, bool, int64, float64, *big.Int:
+			return x
+		}
+		return sortKey{x}
 	}
 	if at := or(b[2], nil); at != nil {
 		var getters []func(any) any
@@ -185,6 +222,9 @@ func filterSort(f *frame, v any, a args) any {
 	sortItems(items, key, wantInt(or(b[0], false)) != 0)
 	return &List{items}
 }
+
+// sortKey is an element as the list Jinja2 sorts it by: what is equal needs no order.
+type sortKey struct{ v any }
 
 func filterUnique(f *frame, v any, a args) any {
 	b := a.bind("unique", 0, "case_sensitive", "attribute")
@@ -231,12 +271,8 @@ func filterExtreme(name, op string) filterFunc {
 
 func filterReverse(_ *frame, v any, a args) any {
 	a.none("reverse")
-	if s, ok := text(v); ok {
-		r := []rune(s)
-		for i, j := 0, len(r)-1; i < j; i, j = i+1, j-1 {
-			r[i], r[j] = r[j], r[i]
-		}
-		return string(r)
+	if isText(v) {
+		return sliceOf(v, nil, nil, int64(-1))
 	}
 	items := collect(v)
 	i := len(items)

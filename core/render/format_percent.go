@@ -24,10 +24,11 @@ type verb struct {
 
 // percentArgs hands out the values of a % format.
 type percentArgs struct {
-	list  []any
-	next  int
-	dict  any // the mapping, where the operand is one
-	whole bool
+	list   []any
+	next   int
+	dict   any // the mapping, where the operand is one
+	whole  bool
+	escape bool
 }
 
 func (p *percentArgs) take() any {
@@ -38,9 +39,16 @@ func (p *percentArgs) take() any {
 	return p.list[p.next-1]
 }
 
-// formatPercent is s % v.
-func formatPercent(s string, v any) string {
-	p := &percentArgs{list: []any{v}}
+// percent is format % v; what is put into markup is escaped.
+func percent(format, v any) any {
+	if m, ok := format.(markup); ok {
+		return markup(formatPercent(string(m), v, true))
+	}
+	return formatPercent(format.(string), v, false)
+}
+
+func formatPercent(s string, v any, escape bool) string {
+	p := &percentArgs{list: []any{v}, escape: escape}
 	switch v := v.(type) {
 	case *Tuple:
 		p.list = v.items
@@ -116,7 +124,7 @@ func (p *percentArgs) conversion(b *strings.Builder, s string) string {
 		throw("ValueError", "unsupported format character '%c' (0x%x)", r, r)
 	}
 	v.kind = s[0]
-	b.WriteString(v.percent(val))
+	b.WriteString(v.percent(val, p.escape))
 	return s[n:]
 }
 
@@ -178,7 +186,7 @@ func checkWidth(n int) int {
 }
 
 // percent formats one value of a % format.
-func (v verb) percent(val any) string {
+func (v verb) percent(val any, escape bool) string {
 	switch v.kind {
 	case 's', 'r', 'a':
 		s := ""
@@ -189,6 +197,9 @@ func (v verb) percent(val any) string {
 			s = repr(val)
 		default:
 			s = asciiRepr(val)
+		}
+		if _, safe := val.(markup); escape && (!safe || v.kind != 's') {
+			s = escapeHTML(s)
 		}
 		v.zero = false
 		return v.padText(v.cut(s), '>')
@@ -303,6 +314,31 @@ func (v verb) signOf(negative bool) string {
 	return ""
 }
 
+// fullGeneral is %#g: g with all its zeros and its point.
+func fullGeneral(x float64, digits int) string {
+	s := strconv.FormatFloat(x, 'e', digits-1, 64)
+	exp, _ := strconv.Atoi(s[strings.IndexByte(s, 'e')+1:])
+	if exp >= -4 && exp < digits {
+		s = strconv.FormatFloat(x, 'f', digits-1-exp, 64)
+	}
+	if digits-1 == exp || digits == 1 {
+		s = withPoint(s)
+	}
+	return s
+}
+
+// withPoint gives a number without a fraction its decimal point.
+func withPoint(s string) string {
+	whole, exp, found := strings.Cut(s, "e")
+	if strings.Contains(whole, ".") {
+		return s
+	}
+	if found {
+		exp = "e" + exp
+	}
+	return whole + "." + exp
+}
+
 // float formats with e, f, g and their upper cases; n is g.
 func (v verb) float(x float64) string {
 	kind := v.kind
@@ -321,15 +357,14 @@ func (v verb) float(x float64) string {
 		s = "inf"
 	case math.IsNaN(x):
 		s = "nan"
+	case kind == 'g' && v.alt:
+		s = fullGeneral(x, max(v.precision, 1))
 	case kind == 'g':
 		s = strconv.FormatFloat(x, 'g', max(v.precision, 1), 64)
-		if v.alt && !strings.Contains(s, ".") {
-			s += "." + strings.Repeat("0", max(0, v.precision-len(s)))
-		}
 	default:
 		s = strconv.FormatFloat(x, kind, min(v.precision, maxText), 64)
 		if v.alt && v.precision == 0 {
-			s += "."
+			s = withPoint(s)
 		}
 	}
 	if upper {

@@ -143,6 +143,9 @@ func (p verb) integral(v any, kind byte) string {
 		throw("ValueError", "Precision not allowed in integer format specifier")
 	}
 	if kind == 'c' {
+		if p.sign != 0 {
+			throw("ValueError", "Sign not allowed with integer format specifier 'c'")
+		}
 		return p.padText(character(v), '<')
 	}
 	if kind != 'd' && p.group == ',' {

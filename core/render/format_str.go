@@ -12,6 +12,16 @@ type formatter struct {
 	kw     []kwarg
 	next   int  // of the automatic numbering
 	manual bool // fields were numbered by hand
+	escape bool // what is put in is escaped
+}
+
+// of formats a str, or markup, into which things are put escaped.
+func (fm *formatter) of(s any) any {
+	if m, ok := s.(markup); ok {
+		fm.escape = true
+		return markup(fm.format(string(m), 0))
+	}
+	return fm.format(s.(string), 0)
 }
 
 func (fm *formatter) format(s string, depth int) string {
@@ -119,7 +129,16 @@ scan:
 	if strings.ContainsAny(spec, "{}") {
 		spec = fm.format(spec, depth+1)
 	}
-	return formatSpec(v, spec)
+	if !fm.escape || depth > 0 {
+		return formatSpec(v, spec)
+	}
+	if m, ok := v.(markup); ok {
+		if spec != "" {
+			throw("ValueError", "unsupported format specification for Markup")
+		}
+		return string(m)
+	}
+	return escapeHTML(formatSpec(v, spec))
 }
 
 // value resolves a field name: an argument, then attributes and items of it.
@@ -151,7 +170,7 @@ func (fm *formatter) value(name string) any {
 		if key == "" {
 			throw("ValueError", "Empty attribute in format string")
 		}
-		if n, err := strconv.ParseInt(key, 10, 64); err == nil {
+		if n, err := strconv.ParseInt(key, 10, 64); err == nil && isDigits(key) {
 			v = fm.f.getitem(v, n)
 		} else {
 			v = fm.f.getitem(v, key)

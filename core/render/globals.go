@@ -20,9 +20,7 @@ func init() {
 const maxRange = 100_000
 
 func rangeOf(_ *frame, a args) any {
-	if len(a.kw) > 0 {
-		throw("TypeError", "range() takes no keyword arguments")
-	}
+	a.noKeywords("range")
 	n := make([]int64, len(a.pos))
 	for i, v := range a.pos {
 		n[i] = int64(wantInt(v))
@@ -151,6 +149,16 @@ func joinerOf(_ *frame, a args) any {
 	return &joiner{sep: or(b[0], ", ")}
 }
 
+func (j *joiner) attr(_ *frame, name string) (any, bool) {
+	switch name {
+	case "sep":
+		return j.sep, true
+	case "used":
+		return j.used, true
+	}
+	return nil, false
+}
+
 func (j *joiner) call(_ *frame, a args) any {
 	a.none("joiner")
 	if !j.used {
@@ -194,11 +202,6 @@ func showFullContext(f *frame, a args) any {
 		d.put(name, f.env.ctx.vars[name])
 	}
 	return d
-}
-
-func lipsum(*frame, args) any {
-	throw("SecurityError", "lipsum() is not available")
-	return nil
 }
 
 // ifElse is Salt's ifelse(condition, value, ..., default) over conditions

@@ -18,7 +18,7 @@ type moduleValue struct {
 func (*moduleValue) typeName() string { return "TemplateModule" }
 
 func (m *moduleValue) attr(_ *frame, name string) (any, bool) {
-	if strings.HasPrefix(name, "_") {
+	if strings.HasPrefix(name, "_") || m.env.ctx.foreign[name] {
 		return nil, false
 	}
 	v, ok := m.env.ctx.vars[name]
@@ -132,9 +132,10 @@ func (s *includeStmt) exec(f *frame) signal {
 		c.base, c.given = f.env.ctx.base, f.env.ctx.snapshot(f.locals(s.at))
 	}
 	e := &env{t, name, c}
-	muted := f.r.muted
+	muted, autoescape := f.r.muted, f.r.autoescape
+	f.r.autoescape = false
 	f.r.visit(e, "included from", func() { f.r.root(e) })
-	f.r.muted = muted
+	f.r.muted, f.r.autoescape = muted, autoescape
 	return goOn
 }
 
@@ -168,9 +169,12 @@ func (f *frame) importModule(v any, withContext bool, at *scope) *moduleValue {
 		c.base, c.given = f.env.ctx.base, f.env.ctx.snapshot(f.locals(at))
 	}
 	m := &moduleValue{env: &env{t, name, c}}
+	autoescape := f.r.autoescape
+	f.r.autoescape = false
 	f.r.visit(m.env, "imported from", func() {
 		m.body = f.r.capture(func() { f.r.root(m.env) })
 	})
+	f.r.autoescape = autoescape
 	if !withContext {
 		if f.r.modules == nil {
 			f.r.modules = map[string]*moduleValue{}
@@ -196,6 +200,7 @@ func (s *importStmt) exec(f *frame) signal {
 	m := f.importModule(v, s.context, s.at)
 	if s.load == "" {
 		s.target.assign(f, m)
+		f.env.ctx.imported(s.target)
 		return goOn
 	}
 	f.r.visit(m.env, "imported from", func() {
@@ -226,6 +231,7 @@ func (s *fromStmt) exec(f *frame) signal {
 				") does not export the requested name " + repr(name))
 		}
 		s.targets[i].assign(f, v)
+		f.env.ctx.imported(s.targets[i])
 	}
 	return goOn
 }
@@ -275,7 +281,8 @@ func parseFrom(c *compiler, t *tag) stmt {
 		if len(s.names) > 0 {
 			t.expect(tokens.Comma)
 		}
-		if s.context = t.importContext(false); s.context || t.is(tokens.BlockEnd) && len(s.names) > 0 {
+		if (t.isName("with") || t.isName("without")) && t.nextIsName("context") {
+			s.context = t.importContext(false)
 			break
 		}
 		tok := t.expect(tokens.Name)

@@ -49,16 +49,25 @@ func (r *run) block(c *scopeCtx, name string, n int, locals map[string]any) {
 		ctx = &scopeCtx{given: c.snapshot(locals), own: c.own, base: c.base, blocks: c.blocks}
 	}
 	r.visit(b.env, "block "+repr(name)+" placed at", func() {
-		muted := r.muted
-		r.muted = false
+		muted, autoescape := r.muted, r.autoescape
+		r.muted, r.autoescape = false, false
 		in := &frame{r: r, env: &env{b.env.tmpl, b.env.name, ctx}}
 		in.reset(b.def.scope)
 		if b.def.super >= 0 {
-			in.slots[b.def.super] = superOf(r, c, name, n)
+			in.slots[b.def.super] = superOf(r, ctx, name, n)
 		}
 		in.run(b.def.body)
-		r.muted = muted
+		r.muted, r.autoescape = muted, autoescape
 	})
+}
+
+// blockText is what a block called as a function returns.
+func (r *run) blockText(c *scopeCtx, name string, n int) any {
+	s := r.capture(func() { r.block(c, name, n, nil) })
+	if r.autoescape {
+		return markup(s)
+	}
+	return s
 }
 
 // addBlocks adds the blocks of a template that is less derived than those so far.
@@ -71,14 +80,32 @@ func (c *scopeCtx) addBlocks(e *env) {
 	}
 }
 
+// superValue is the variable super of the block after the nth.
+type superValue struct {
+	ctx  *scopeCtx
+	name string
+	n    int
+}
+
 func superOf(r *run, c *scopeCtx, name string, n int) any {
 	if n+1 >= len(c.blocks[name]) {
 		return r.undefinedHint("there is no parent block called " + repr(name) + ".")
 	}
-	return &builtin{"super", func(f *frame, a args) any {
-		a.bind("super", 0)
-		return f.r.capture(func() { f.r.block(c, name, n+1, nil) })
-	}}
+	return &superValue{c, name, n + 1}
+}
+
+func (*superValue) typeName() string { return "BlockReference" }
+
+func (s *superValue) call(f *frame, a args) any {
+	a.bind("super", 0)
+	return f.r.blockText(s.ctx, s.name, s.n)
+}
+
+func (s *superValue) attr(f *frame, name string) (any, bool) {
+	if name != "super" {
+		return nil, false
+	}
+	return superOf(f.r, s.ctx, s.name, s.n), true
 }
 
 // selfValue is the variable self: the blocks as functions.
@@ -92,7 +119,7 @@ func (s *selfValue) attr(_ *frame, name string) (any, bool) {
 	}
 	return &builtin{name, func(f *frame, a args) any {
 		a.bind(name, 0)
-		return f.r.capture(func() { f.r.block(s.ctx, name, 0, nil) })
+		return f.r.blockText(s.ctx, name, 0)
 	}}, true
 }
 

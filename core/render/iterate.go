@@ -101,6 +101,11 @@ func iterOf(v any) iterator {
 		})
 	case *iterValue:
 		return v.it
+	case *loopValue: // what is left of it, as Jinja2's own loops take it
+		return iterFunc(func() (any, bool) {
+			x, ok := v.next()
+			return &Tuple{items: []any{x, v}}, ok
+		})
 	case *lookupValue:
 		if d, ok := v.dict(); ok {
 			return iterView(d, "dict_keys")

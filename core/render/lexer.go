@@ -325,7 +325,7 @@ func (l *lexer) quoted(quote byte) {
 			return
 		}
 	}
-	failAt(start, "string without an end")
+	failAt(start, "unexpected char "+repr(l.src[start:start+1])+": a string without an end")
 }
 
 var operators = map[string]tokens.Type{

@@ -165,7 +165,16 @@ func unescape(s string, pos int) string {
 		case 'x', 'u', 'U':
 			i += hexEscape(&b, s, i, pos)
 		case 'N':
-			failAt(pos, `a \N{...} escape is not supported: write the character itself`)
+			name, _, ok := strings.Cut(s[i+1:], "}")
+			if !ok || !strings.HasPrefix(name, "{") || name == "{" {
+				failAt(pos, `malformed \N character escape`)
+			}
+			r, ok := runeNamed(name[1:])
+			if !ok {
+				failAt(pos, "unknown Unicode character name "+repr(name[1:]))
+			}
+			b.WriteRune(r)
+			i += len(name) + 1
 		default:
 			b.WriteByte('\\')
 			b.WriteByte(c)

@@ -197,6 +197,7 @@ func (l *loopValue) cycle(_ *frame, a args) any {
 }
 
 func (l *loopValue) changed(_ *frame, a args) any {
+	a.noKeywords("changed")
 	if l.last != nil && equalItems(l.last, a.pos, 0) {
 		return false
 	}

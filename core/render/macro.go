@@ -17,6 +17,9 @@ type macroDef struct {
 	varargs  int // slots of the special variables, -1 where the body does not look
 	kwargs   int
 	caller   int
+
+	autoescape bool // what it prints is escaped where it is written, not where it is called
+	anonymous  bool // of a call block: name is only what errors call it
 }
 
 // macroValue is a macro with the variables it closes over.
@@ -30,6 +33,9 @@ func (*macroValue) typeName() string { return "Macro" }
 func (m *macroValue) attr(_ *frame, name string) (any, bool) {
 	switch name {
 	case "name":
+		if m.def.anonymous {
+			return nil, true
+		}
 		return m.def.name, true
 	case "arguments":
 		t := &Tuple{}
@@ -51,13 +57,16 @@ func (m *macroValue) call(f *frame, a args) any {
 	in := m.at.child(m.def.scope)
 	m.bind(in, a)
 	var out string
+	outside := f.r.autoescape
+	f.r.autoescape = m.def.autoescape
 	f.r.visit(m.at.env, "macro "+repr(m.def.name)+" called from", func() {
 		out = f.r.capture(func() {
 			m.defaults(in)
 			in.run(m.def.body)
 		})
 	})
-	if f.r.autoescape {
+	f.r.autoescape = outside
+	if outside || m.def.autoescape {
 		return markup(out)
 	}
 	return out
@@ -173,12 +182,13 @@ func parseCall(c *compiler, t *tag) stmt {
 		t.end()
 		c.scope = own
 	})
+	def.anonymous = true
 	return &callStmt{call: call, def: def}
 }
 
 // parseMacroBody parses a signature, what follows it in the tag, and the body.
 func parseMacroBody(c *compiler, t *tag, name, endTag string, signature bool, rest func()) *macroDef {
-	def := &macroDef{name: name, scope: &scope{}, varargs: -1, kwargs: -1, caller: -1}
+	def := &macroDef{name: name, scope: &scope{}, varargs: -1, kwargs: -1, caller: -1, autoescape: c.autoescape}
 	for s := c.scope; s != nil; s = s.outer {
 		s.captured = true
 	}
@@ -218,6 +228,9 @@ func parseMacroBody(c *compiler, t *tag, name, endTag string, signature bool, re
 	for i, n := range c.names[from:] {
 		if i+from >= special && i+from < after {
 			continue
+		}
+		if i := slices.Index(def.params, "caller"); n.name == "caller" && i >= 0 && def.defaults[i] == nil {
+			failAt(t.pos, `when defining macros or call blocks the special "caller" argument must be omitted or be given a default`)
 		}
 		def.uses(n.name)
 	}

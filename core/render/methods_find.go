@@ -27,18 +27,18 @@ func joinMethod(_ *frame, self any, a args) any {
 
 func formatMethod(f *frame, self any, a args) any {
 	fm := &formatter{f: f, pos: a.pos, kw: a.kw}
-	return fm.format(self.(string), 0)
+	return fm.of(self)
 }
 
 func formatMap(f *frame, self any, a args) any {
 	fm := &formatter{f: f}
 	m := a.bind("format_map", 1, "mapping")[0]
-	if strings.Contains(self.(string), "{") { // else nobody asks what the mapping is
+	if strings.Contains(str(self), "{") { // else nobody asks what the mapping is
 		for k, v := range wantDict(m).All() {
 			fm.kw = append(fm.kw, kwarg{str(k), v})
 		}
 	}
-	return fm.format(self.(string), 0)
+	return fm.of(self)
 }
 
 // substring cuts the part of s that start and end, in code points, leave, and tells
@@ -214,17 +214,17 @@ func encode(_ *frame, self any, a args) any {
 		if r <= most {
 			out = append(out, byte(r))
 		} else {
-			out = append(out, unencodable(str(b[0]), i, r, str(or(b[1], "strict")))...)
+			out = append(out, unencodable(str(b[0]), most, i, r, str(or(b[1], "strict")))...)
 		}
 	}
 	return out
 }
 
 // unencodable is what stands for a character an encoding does not have.
-func unencodable(encoding string, at int, r rune, errors string) string {
+func unencodable(encoding string, most rune, at int, r rune, errors string) string {
 	switch errors {
 	case "strict":
-		throw("UnicodeEncodeError", "'%s' codec can't encode character %s in position %d: ordinal not in range", encoding, asciiRepr(string(r)), at)
+		throw("UnicodeEncodeError", "'%s' codec can't encode character %s in position %d: ordinal not in range(%d)", encoding, asciiRepr(string(r)), at, most+1)
 	case "ignore":
 		return ""
 	case "replace":
@@ -236,6 +236,40 @@ func unencodable(encoding string, at int, r rune, errors string) string {
 	}
 	throw("LookupError", "unknown error handler name '%s'", errors)
 	return ""
+}
+
+// makeTranslation is str.maketrans: what translate takes.
+func makeTranslation(_ *frame, _ any, a args) any {
+	a.noKeywords("maketrans")
+	b := a.bind("maketrans", 1, "x", "y", "z")
+	out := &Dict{}
+	if b[1] == missing {
+		d, ok := b[0].(*Dict)
+		if !ok {
+			throw("TypeError", "if you give only one argument to maketrans it must be a dict")
+		}
+		for k, v := range d.All() {
+			if s, ok := text(k); ok {
+				if runeLen(s) != 1 {
+					throw("ValueError", "string keys in translate table must be of length 1")
+				}
+				k = int64([]rune(s)[0])
+			}
+			out.put(k, v)
+		}
+		return out
+	}
+	from, to := []rune(wantStr(b[0])), []rune(wantStr(b[1]))
+	if len(from) != len(to) {
+		throw("ValueError", "the first two maketrans arguments must have equal length")
+	}
+	for i, r := range from {
+		out.put(int64(r), int64(to[i]))
+	}
+	for _, r := range wantStr(or(b[2], "")) {
+		out.put(int64(r), nil)
+	}
+	return out
 }
 
 func translate(_ *frame, self any, a args) any {

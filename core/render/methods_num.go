@@ -3,6 +3,8 @@ package render
 import (
 	"math"
 	"math/big"
+	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -61,6 +63,46 @@ func intBitLength(_ *frame, self any, a args) any {
 	a.none("bit_length")
 	b, _ := bigInt(self)
 	return int64(b.BitLen())
+}
+
+func intBitCount(_ *frame, self any, a args) any {
+	a.none("bit_count")
+	b, _ := bigInt(self)
+	n := 0
+	for _, w := range b.Bits() {
+		n += bits.OnesCount(uint(w))
+	}
+	return int64(n)
+}
+
+func intToBytes(_ *frame, self any, a args) any {
+	arg := a.bind("to_bytes", 0, "length", "byteorder", "signed")
+	b, _ := bigInt(self)
+	n := checkWidth(wantInt(or(arg[0], int64(1))))
+	if n < 0 {
+		throw("ValueError", "length argument must be non-negative")
+	}
+	room := 8 * n
+	switch signed := truth(or(arg[2], false)); {
+	case b.Sign() < 0 && !signed:
+		throw("OverflowError", "can't convert negative int to unsigned")
+	case signed && b.Sign() < 0: // two's complement
+		if new(big.Int).Not(b).BitLen() >= room {
+			throw("OverflowError", "int too big to convert")
+		}
+		b = new(big.Int).Add(b, new(big.Int).Lsh(big.NewInt(1), uint(room)))
+	case b.BitLen() > room || signed && b.BitLen() == room && room > 0:
+		throw("OverflowError", "int too big to convert")
+	}
+	out := b.FillBytes(make([]byte, n))
+	switch order := wantStr(or(arg[1], "big")); order {
+	case "big":
+	case "little":
+		slices.Reverse(out)
+	default:
+		throw("ValueError", "byteorder must be either 'little' or 'big'")
+	}
+	return out
 }
 
 func floatIsInteger(_ *frame, self any, a args) any {

@@ -8,7 +8,12 @@ import (
 // methodOf finds a method of a value by name, nil where it has none.
 func methodOf(v any, name string) methodFunc {
 	switch v.(type) {
-	case string, markup:
+	case string:
+		return strMethods[name]
+	case markup:
+		if m := markupMethods[name]; m != nil {
+			return m
+		}
 		return strMethods[name]
 	case *Dict:
 		return dictMethods[name]
@@ -58,8 +63,8 @@ func init() {
 	}
 	bytesMethods = map[string]methodFunc{"decode": bytesDecode, "hex": bytesHex}
 	intMethods = map[string]methodFunc{
-		"bit_length": intBitLength,
-		"conjugate":  func(_ *frame, self any, a args) any { a.none("conjugate"); return negate(self, false) },
+		"bit_length": intBitLength, "bit_count": intBitCount, "to_bytes": intToBytes,
+		"conjugate": func(_ *frame, self any, a args) any { a.none("conjugate"); return negate(self, false) },
 		"as_integer_ratio": func(_ *frame, self any, a args) any {
 			a.none("as_integer_ratio")
 			return &Tuple{items: []any{negate(self, false), int64(1)}}

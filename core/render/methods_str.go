@@ -12,9 +12,9 @@ var strMethods map[string]methodFunc
 
 func init() {
 	strMethods = map[string]methodFunc{
-		"upper": textMethod(upper), "lower": textMethod(lower), "title": textMethod(title),
-		"capitalize": textMethod(capitalize), "swapcase": textMethod(swapCase),
-		"casefold": textMethod(func(s string) string { return cases.Fold().String(s) }),
+		"upper": textMethod("upper", upper), "lower": textMethod("lower", lower), "title": textMethod("title", title),
+		"capitalize": textMethod("capitalize", capitalize), "swapcase": textMethod("swapcase", swapCase),
+		"casefold": textMethod("casefold", func(s string) string { return cases.Fold().String(s) }),
 		"strip":    strip(true, true), "lstrip": strip(true, false), "rstrip": strip(false, true),
 		"split": split(false), "rsplit": split(true), "splitlines": splitLines,
 		"partition": partition(false), "rpartition": partition(true),
@@ -23,61 +23,28 @@ func init() {
 		"count": countText, "startswith": affix(strings.HasPrefix), "endswith": affix(strings.HasSuffix),
 		"removeprefix": remove(strings.TrimPrefix), "removesuffix": remove(strings.TrimSuffix),
 		"center": justify('^'), "ljust": justify('<'), "rjust": justify('>'), "zfill": zfill,
-		"expandtabs": expandTabs, "encode": encode, "translate": translate,
-		"isalpha": every(unicode.IsLetter), "isdigit": every(isDigit), "isdecimal": every(unicode.IsDigit),
-		"isnumeric": every(unicode.IsNumber), "isspace": every(isSpace),
-		"isalnum":     every(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
-		"isprintable": asks(printable), "isascii": asks(ascii), "isupper": asks(isUpper), "islower": asks(isLower),
-		"istitle": asks(isTitle), "isidentifier": asks(isIdentifier),
+		"expandtabs": expandTabs, "encode": encode, "translate": translate, "maketrans": makeTranslation,
+		"isalpha": every("isalpha", unicode.IsLetter), "isdigit": every("isdigit", isDigit), "isdecimal": every("isdecimal", unicode.IsDigit),
+		"isnumeric": every("isnumeric", isNumeric), "isspace": every("isspace", isSpace),
+		"isalnum":     every("isalnum", func(r rune) bool { return unicode.IsLetter(r) || isNumeric(r) }),
+		"isprintable": asks("isprintable", printable), "isascii": asks("isascii", ascii), "isupper": asks("isupper", isUpper), "islower": asks("islower", isLower),
+		"istitle": asks("istitle", isTitle), "isidentifier": asks("isidentifier", isIdentifier),
 	}
 	for name, fn := range strMethods {
-		strMethods[name] = keepMarkup(fn)
+		strMethods[name] = keepMarkup(name, fn)
 	}
 }
 
-// keepMarkup makes the methods of markup return markup.
-func keepMarkup(fn methodFunc) methodFunc {
-	return func(f *frame, self any, a args) any {
-		if _, ok := self.(markup); !ok {
-			return fn(f, self, a)
-		}
-		pos := make([]any, len(a.pos))
-		for i, v := range a.pos {
-			if s, ok := v.(string); ok {
-				v = escapeHTML(s)
-			}
-			pos[i] = v
-		}
-		return asMarkup(fn(f, string(self.(markup)), args{pos, a.kw}))
-	}
-}
-
-func asMarkup(v any) any {
-	switch x := v.(type) {
-	case string:
-		return markup(x)
-	case *List:
-		for i, e := range x.items {
-			x.items[i] = asMarkup(e)
-		}
-	case *Tuple:
-		for i, e := range x.items {
-			x.items[i] = asMarkup(e)
-		}
-	}
-	return v
-}
-
-func textMethod(fn func(string) string) methodFunc {
+func textMethod(name string, fn func(string) string) methodFunc {
 	return func(_ *frame, self any, a args) any {
-		a.none("str method")
+		a.none(name)
 		return fn(self.(string))
 	}
 }
 
-func every(is func(rune) bool) methodFunc {
+func every(name string, is func(rune) bool) methodFunc {
 	return func(_ *frame, self any, a args) any {
-		a.none("str method")
+		a.none(name)
 		s := self.(string)
 		for _, r := range s {
 			if !is(r) {
@@ -244,6 +211,7 @@ func partition(right bool) methodFunc {
 }
 
 func replace(_ *frame, self any, a args) any {
+	a.noKeywords("replace")
 	b := a.bind("replace", 2, "old", "new", "count")
 	return replaceText(self.(string), wantStr(b[0]), wantStr(b[1]), wantInt(or(b[2], int64(-1))))
 }

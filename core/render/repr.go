@@ -148,7 +148,7 @@ func appendObject(b []byte, v any, depth int, in *enclosing) []byte {
 		}
 		return fmt.Appendf(b, "<%s>", v.name)
 	case *macroValue:
-		if v.def.name == "caller" {
+		if v.def.anonymous {
 			return append(b, "<Macro anonymous>"...)
 		}
 		return fmt.Appendf(b, "<Macro %s>", repr(v.def.name))

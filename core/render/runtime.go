@@ -39,10 +39,11 @@ type env struct {
 // scopeCtx holds the variables of a template's outermost region and what it can
 // see besides.
 type scopeCtx struct {
-	vars    map[string]any // set at the outermost level: what an import exports
-	given   map[string]any // handed over by an include or an import with context
-	own     map[string]any // tplfile, tpldir and the like of a loaded file
-	base    bool           // the variables of the rendering are visible
+	vars    map[string]any  // set at the outermost level: what an import exports
+	foreign map[string]bool // those of vars that are imported themselves, and not exported
+	given   map[string]any  // handed over by an include or an import with context
+	own     map[string]any  // tplfile, tpldir and the like of a loaded file
+	base    bool            // the variables of the rendering are visible
 	blocks  map[string][]*boundBlock
 	extends *env // the parent, once extends has run
 }
@@ -58,6 +59,19 @@ func (c *scopeCtx) set(name string, v any) {
 		c.vars = map[string]any{}
 	}
 	c.vars[name] = v
+	if c.foreign != nil {
+		delete(c.foreign, name)
+	}
+}
+
+// imported notes that the outermost region has a name from another template.
+func (c *scopeCtx) imported(t target) {
+	if g, ok := t.(globalTarget); ok {
+		if c.foreign == nil {
+			c.foreign = map[string]bool{}
+		}
+		c.foreign[g.name] = true
+	}
 }
 
 // everywhere are the variables that Salt makes globals: templates imported without context see them too.
@@ -70,6 +84,9 @@ func (c *scopeCtx) lookup(r *run, name string) any {
 	if v, ok := c.vars[name]; ok {
 		return v
 	}
+	if name == "self" {
+		return &selfValue{c}
+	}
 	if v, ok := c.given[name]; ok {
 		return v
 	}
@@ -80,9 +97,6 @@ func (c *scopeCtx) lookup(r *run, name string) any {
 	}
 	if v, ok := c.own[name]; ok {
 		return v
-	}
-	if name == "self" {
-		return &selfValue{c}
 	}
 	if v, ok := globals[name]; ok {
 		return v
@@ -186,10 +200,7 @@ func (r *run) capture(fn func()) string {
 
 // visit runs fn in another template or macro and keeps the way there for errors.
 func (r *run) visit(e *env, how string, fn func()) {
-	if r.depth++; r.depth > r.eng.opts.MaxDepth {
-		throw("RecursionError", "calls, includes and imports nested deeper than %d", r.eng.opts.MaxDepth)
-	}
-	r.checkContext()
+	r.deeper()
 	env, pos := r.env, r.pos
 	r.places = append(r.places, Place{Name: env.name, Line: int(pos), How: how})
 	r.visits = append(r.visits, env.tmpl)
@@ -199,6 +210,14 @@ func (r *run) visit(e *env, how string, fn func()) {
 	r.places = r.places[:len(r.places)-1]
 	r.visits = r.visits[:len(r.visits)-1]
 	r.depth--
+}
+
+// deeper counts one more template, block or macro on the way to where evaluation is.
+func (r *run) deeper() {
+	if r.depth++; r.depth > r.eng.opts.MaxDepth {
+		throw("RecursionError", "calls, includes and imports nested deeper than %d", r.eng.opts.MaxDepth)
+	}
+	r.checkContext()
 }
 
 func (e *Engine) render(ctx context.Context, name string, source []byte, vars map[string]any) (out string, err error) {
@@ -254,6 +273,7 @@ func (r *run) failure(p any) error {
 func (r *run) root(e *env) {
 	c := e.ctx
 	c.addBlocks(e)
+	depth := r.depth
 	for e != nil {
 		c.extends = nil
 		f := &frame{r: r, env: e}
@@ -261,8 +281,10 @@ func (r *run) root(e *env) {
 		r.muted = false
 		next := c.extends
 		if next == nil {
+			r.depth = depth
 			return
 		}
+		r.deeper()
 		r.places = append(r.places, Place{Name: e.name, Line: int(r.pos), How: "extended by"})
 		r.visits = append(r.visits, e.tmpl)
 		r.env, e = next, next

@@ -44,7 +44,7 @@ func concatError(a, b any) {
 	refuseOperand(a)
 	refuseOperand(b)
 	switch a.(type) {
-	case string, markup:
+	case string:
 		throw("TypeError", "can only concatenate str (not %q) to str", typeName(b))
 	case *List:
 		throw("TypeError", "can only concatenate list (not %q) to list", typeName(b))

@@ -302,6 +302,9 @@ func (s *filterStmt) exec(f *frame) signal {
 	if sig != goOn {
 		return sig
 	}
+	if f.r.autoescape {
+		v = markup(v.(string))
+	}
 	for _, fl := range s.filters {
 		v = fl.apply(in, v)
 	}

@@ -183,10 +183,15 @@ func parseFilter(_ *compiler, t *tag) stmt {
 	return s
 }
 
-func parseAutoescape(_ *compiler, t *tag) stmt {
+func parseAutoescape(c *compiler, t *tag) stmt {
 	s := &autoescapeStmt{x: t.expression(), scope: &scope{}}
 	t.end()
+	was := c.autoescape
+	if on, ok := s.x.(*literal); ok {
+		c.autoescape = truth(on.v)
+	}
 	s.body, t = t.inner(s.scope, "endautoescape")
+	c.autoescape = was
 	t.end()
 	return s
 }

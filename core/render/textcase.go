@@ -48,7 +48,11 @@ func ignoredForCase(r rune) bool {
 	return strings.ContainsRune("'.:^`¨\u00ad·’", r) || unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Lm, unicode.Sk)
 }
 
-func cased(r rune) bool { return unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r) }
+func cased(r rune) bool { return isUpperRune(r) || isLowerRune(r) || unicode.IsTitle(r) }
+
+// isUpperRune and isLowerRune go by Unicode's properties, which more than letters have.
+func isUpperRune(r rune) bool { return unicode.IsUpper(r) || unicode.Is(unicode.Other_Uppercase, r) }
+func isLowerRune(r rune) bool { return unicode.IsLower(r) || unicode.Is(unicode.Other_Lowercase, r) }
 
 func title(s string) string {
 	var b strings.Builder
@@ -82,9 +86,8 @@ func capitalize(s string) string {
 
 // titleRune is one code point in title case, which may become several.
 func titleRune(r rune) string {
-	if s := upper(string(r)); runeLen(s) > 1 {
-		first, n := utf8.DecodeRuneInString(s)
-		return string(first) + lower(s[n:])
+	if s := string(r); runeLen(upper(s)) > 1 {
+		return cases.Title(language.Und, cases.NoLower).String(s)
 	}
 	return string(unicode.ToTitle(r))
 }
@@ -92,7 +95,7 @@ func titleRune(r rune) string {
 func swapCase(s string) string {
 	var b strings.Builder
 	for i, r := range s {
-		if unicode.IsUpper(r) {
+		if isUpperRune(r) {
 			b.WriteString(lowerAt(s, i, r))
 		} else if unicode.IsTitle(r) {
 			b.WriteRune(r)
@@ -106,10 +109,10 @@ func swapCase(s string) string {
 func isUpper(s string) bool {
 	any := false
 	for _, r := range s {
-		if unicode.IsLower(r) || unicode.IsTitle(r) {
+		if isLowerRune(r) || unicode.IsTitle(r) {
 			return false
 		}
-		any = any || unicode.IsUpper(r)
+		any = any || isUpperRune(r)
 	}
 	return any
 }
@@ -117,10 +120,10 @@ func isUpper(s string) bool {
 func isLower(s string) bool {
 	any := false
 	for _, r := range s {
-		if unicode.IsUpper(r) || unicode.IsTitle(r) {
+		if isUpperRune(r) || unicode.IsTitle(r) {
 			return false
 		}
-		any = any || unicode.IsLower(r)
+		any = any || isLowerRune(r)
 	}
 	return any
 }
@@ -129,12 +132,12 @@ func isTitle(s string) bool {
 	any, prev := false, false
 	for _, r := range s {
 		switch {
-		case unicode.IsUpper(r) || unicode.IsTitle(r):
+		case isUpperRune(r) || unicode.IsTitle(r):
 			if prev {
 				return false
 			}
 			any, prev = true, true
-		case unicode.IsLower(r):
+		case isLowerRune(r):
 			if !prev {
 				return false
 			}
@@ -146,8 +149,31 @@ func isTitle(s string) bool {
 	return any
 }
 
+// isDigit tells the digits of Python's str.isdigit, superscripts and circled ones among them.
 func isDigit(r rune) bool {
-	return unicode.IsDigit(r) || r == '²' || r == '³' || r == '¹' || r >= '⁰' && r <= '₉' || r >= '①' && r <= '⑨'
+	if r < 0x80 || unicode.IsDigit(r) {
+		return r >= '0' && r <= '9' || r >= 0x80
+	}
+	for _, span := range oddDigits {
+		if r >= span[0] && r <= span[1] {
+			return true
+		}
+	}
+	return false
+}
+
+var oddDigits = [...][2]rune{
+	{0xb2, 0xb3}, {0xb9, 0xb9}, {0x1369, 0x1371}, {0x19da, 0x19da}, {0x2070, 0x2070}, {0x2074, 0x2079},
+	{0x2080, 0x2089}, {0x2460, 0x2468}, {0x2474, 0x247c}, {0x2488, 0x2490}, {0x24ea, 0x24ea}, {0x24f5, 0x24fd},
+	{0x24ff, 0x24ff}, {0x2776, 0x277e}, {0x2780, 0x2788}, {0x278a, 0x2792}, {0x10a40, 0x10a43}, {0x10e60, 0x10e68},
+	{0x11052, 0x1105a}, {0x1f100, 0x1f10a},
+}
+
+// hanNumbers are the letters that stand for numbers.
+const hanNumbers = "㐅㒃㠪㭍一七万三九二五亖亿什仟仨伍佰億兆兩八六十千卄卅卌叁参參叄四壱壹幺廾廿弌弍弎弐拾捌柒漆玖百肆萬貮貳贰阡陆陌陸零\uf96b\uf973\uf978\uf9b2\uf9d1\uf9d3\uf9fd𠀁𠁤𠃢𠄡𠤪𠦃𠦌𠦜𠫪𠫽𠬙𢎐𢦘𣬛𦉭\U0002f890"
+
+func isNumeric(r rune) bool {
+	return unicode.IsNumber(r) || r >= 0x3405 && strings.ContainsRune(hanNumbers, r)
 }
 
 func printable(s string) bool {
@@ -161,16 +187,17 @@ func printable(s string) bool {
 
 func isIdentifier(s string) bool {
 	for i, r := range s {
-		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r) && !unicode.IsMark(r)) {
+		if r != '_' && !unicode.In(r, unicode.L, unicode.Nl, unicode.Other_ID_Start) &&
+			(i == 0 || !unicode.In(r, unicode.Nd, unicode.Mn, unicode.Mc, unicode.Pc, unicode.Other_ID_Continue)) {
 			return false
 		}
 	}
 	return s != ""
 }
 
-func asks(is func(string) bool) methodFunc {
+func asks(name string, is func(string) bool) methodFunc {
 	return func(_ *frame, self any, a args) any {
-		a.none("str method")
+		a.none(name)
 		return is(str(self))
 	}
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -121,7 +122,11 @@ func readContext(path string) (map[string]any, error) {
 	if err != nil {
 		return nil, fileError(err)
 	}
-	v, err := render.DecodeYAML(data)
+	decode := render.DecodeYAML
+	if json.Valid(data) { // YAML takes 1e5 for a string and half an emoji for a mistake
+		decode = render.DecodeJSON
+	}
+	v, err := decode(data)
 	if err != nil {
 		return nil, yamlError(path, err)
 	}
