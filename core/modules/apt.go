@@ -134,7 +134,7 @@ func (p *packages) apt(ctx context.Context, words ...string) (map[string]any, er
 	if err != nil {
 		return nil, err
 	}
-	_, err = p.env.must(ctx, append([]string{
+	_, err = p.env.whole(ctx, append([]string{
 		"apt-get", "-q", "-y", "-o", "DPkg::Options::=--force-confold", "-o", "DPkg::Options::=--force-confdef", "-o", "DPkg::Lock::Timeout=" + lockWait,
 	}, words...)...)
 	p.forget()

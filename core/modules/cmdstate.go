@@ -88,6 +88,7 @@ func wouldHaveRun(call *states.Call, changes map[string]any) states.Result {
 
 // result runs the command and tells of it.
 func (s cmdState) result(ctx context.Context, call *states.Call, line string, c command, test bool) (states.Result, error) {
+	c.leaves = true
 	out, err := s.env.exec(ctx, c)
 	v := verdictOf("run_all", line, call.Args)
 	v.weigh(&out)
@@ -95,7 +96,11 @@ func (s cmdState) result(ctx context.Context, call *states.Call, line string, c 
 		if out.pid == 0 {
 			return states.Result{}, err
 		}
-		return states.Result{Changes: outcomeOf(out)}, err
+		said := outcomeOf(out)
+		if errors.Is(err, errLeftBehind) {
+			delete(said, "retcode")
+		}
+		return states.Result{Changes: said}, err
 	}
 	result := states.Result{Outcome: states.Succeeded, Changes: outcomeOf(out), Comment: fmt.Sprintf("Command %q run", line)}
 	if out.code != 0 && (!out.timedOut || !call.Args.Bool("ignore_timeout")) {

@@ -48,6 +48,9 @@ type Env struct {
 	Environ []string
 	// Keep, if set, runs what functions of cmd are called for so that it outlives the peel. It is for one call.
 	Keep *Keeping
+	// Leaves, if set, says of the cause of a context that ended whether commands of states that are half done go on: the peel
+	// stops. Those of functions that Keep runs outlive it in any case.
+	Leaves func(cause error) bool
 	// Output, if set, is shown what commands print as it comes. It is called concurrently, and must not keep the text.
 	Output func(stderr bool, text []byte)
 	// Version is what test.version answers.

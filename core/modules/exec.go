@@ -36,6 +36,8 @@ type command struct {
 	merge                           bool // stderr into stdout
 	shown                           bool // what it prints goes to Env.Output too
 	raw                             bool // white space at the end of the output stays
+	// leaves has it go on where Env.Leaves says so: its run is over, but what it does to the host is not left half done.
+	leaves bool
 	// kept, if set, has the command outlive the peel where Env.Keep can do that; what is needed then to judge its end.
 	kept *verdict
 }
@@ -60,6 +62,9 @@ func (env *Env) exec(ctx context.Context, c command) (output, error) {
 			return out, err
 		}
 	}
+	if c.leaves && c.timeout == 0 { // nobody would be left to end it
+		p.leaves, p.turn = env.Leaves, turnOf(ctx)
+	}
 	var stdout, stderr capped
 	show := env.Output
 	if !c.shown {
@@ -67,7 +72,7 @@ func (env *Env) exec(ctx context.Context, c command) (output, error) {
 	}
 	out, err := p.run(ctx, c.timeout, tee(&stdout, show, false), tee(&stderr, show, true), nil)
 	out.stdout, out.stderr = stdout.text(c.raw), stderr.text(c.raw)
-	if out.pid != 0 && ctx.Err() != nil {
+	if out.pid != 0 && ctx.Err() != nil && !errors.Is(err, errLeftBehind) {
 		return out, p.ended(context.Cause(ctx))
 	}
 	return out, err
@@ -82,7 +87,15 @@ type process struct {
 	Stdin      string              `json:"stdin"`
 	Merge      bool                `json:"merge"`
 	Credential *syscall.Credential `json:"credential"`
+
+	// leaves says of the end of the context that the process goes on all the same; nil never does. turn, which may be nil, is
+	// not over before it has ended then.
+	leaves func(cause error) bool
+	turn   *turn
 }
+
+// errLeftBehind is the error of a process that goes on while the peel stops.
+var errLeftBehind = errors.New("it goes on without the peel, which stops: nobody is left to see how it ends")
 
 func (p *process) failed(err error) error { return fmt.Errorf("command %q: %w", p.Line, err) }
 
@@ -101,7 +114,7 @@ func (p *process) run(ctx context.Context, timeout time.Duration, stdout, stderr
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
+	cmd := exec.Command(p.Args[0], p.Args[1:]...)
 	cmd.Dir, cmd.Env = p.Dir, p.Env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.Credential}
 	cmd.WaitDelay = strayDelay
@@ -109,14 +122,9 @@ func (p *process) run(ctx context.Context, timeout time.Duration, stdout, stderr
 		cmd.Stdin = strings.NewReader(p.Stdin)
 	}
 	cmd.Stdout, cmd.Stderr = streams[0].write, streams[len(streams)-1].write
-	var force *time.Timer
-	cmd.Cancel = func() error {
-		out.timedOut = errors.Is(context.Cause(ctx), errCommandTime)
-		group := -cmd.Process.Pid
-		force = time.AfterFunc(killDelay, func() { _ = syscall.Kill(group, syscall.SIGKILL) })
-		return syscall.Kill(group, syscall.SIGTERM)
+	if err = ctx.Err(); err == nil {
+		err = cmd.Start()
 	}
-	err = cmd.Start()
 	streams.begin()
 	if err != nil {
 		_ = streams.end(0)
@@ -129,10 +137,22 @@ func (p *process) run(ctx context.Context, timeout time.Duration, stdout, stderr
 	if started != nil {
 		started(out.pid)
 	}
-	err = cmd.Wait()
-	if force != nil && force.Stop() {
-		// The leader is gone before its time; whatever is left of its group goes too.
-		_ = syscall.Kill(-out.pid, syscall.SIGKILL)
+	waited := make(chan error, 1)
+	go func() { waited <- cmd.Wait() }()
+	select {
+	case err = <-waited:
+	case <-ctx.Done():
+		if p.leaves != nil && p.leaves(context.Cause(ctx)) && streams.leave(out.pid, p.turn) == nil {
+			return out, p.failed(errLeftBehind)
+		}
+		out.timedOut = errors.Is(context.Cause(ctx), errCommandTime)
+		_ = syscall.Kill(-out.pid, syscall.SIGTERM)
+		force := time.AfterFunc(killDelay, func() { _ = syscall.Kill(-out.pid, syscall.SIGKILL) })
+		err = <-waited
+		if force.Stop() {
+			// The leader is gone before its time; whatever is left of its group goes too.
+			_ = syscall.Kill(-out.pid, syscall.SIGKILL)
+		}
 	}
 	unread := streams.end(strayDelay)
 	out.code = cmd.ProcessState.ExitCode()

@@ -196,7 +196,7 @@ func prepared(name string, run func(context.Context, *Env, Args) (any, error)) f
 				return nil, err
 			}
 			defer turn.end()
-			ctx = context.WithValue(ctx, turnKey{}, true)
+			ctx = context.WithValue(ctx, turnKey{}, turn)
 		}
 		if tree, ok := env.Tree.(*files.Tree); ok {
 			var err error

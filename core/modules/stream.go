@@ -2,8 +2,10 @@ package modules
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"syscall"
 	"time"
 )
@@ -59,6 +61,35 @@ func (list streams) end(delay time.Duration) error {
 		s.read.Close()
 	}
 	return failure
+}
+
+// leave gives the pipes to processes that throw away what still comes, for one that writes to them to go on when this process
+// has ended. Another keeps the turn, which may be nil, until that one has ended too: not those who read what it left behind.
+func (list streams) leave(pid int, turn *turn) error {
+	for _, s := range list {
+		_ = s.read.SetReadDeadline(time.Unix(1, 0))
+	}
+	reader := exec.Command("/bin/sh", "-c", "")
+	lock := 3 + len(list)
+	closed := ""
+	for i, s := range list {
+		failure := <-s.done
+		s.done <- failure // for end
+		reader.ExtraFiles = append(reader.ExtraFiles, s.read)
+		reader.Args[2] += fmt.Sprintf("cat <&%d >/dev/null %d<&- & ", 3+i, lock)
+		closed += fmt.Sprintf(" %d<&-", 3+i)
+	}
+	if turn != nil && turn.file != nil {
+		reader.ExtraFiles = append(reader.ExtraFiles, turn.file)
+		turn.left.Store(true)
+	}
+	reader.Args[2] += fmt.Sprintf("exec%s; while kill -0 %d; do sleep 0.2; done", closed, pid)
+	reader.Dir, reader.SysProcAttr = "/", &syscall.SysProcAttr{Setsid: true}
+	if err := reader.Start(); err != nil {
+		return err
+	}
+	go func() { _ = reader.Wait() }()
+	return list.end(0)
 }
 
 func (s *stream) copy() error {

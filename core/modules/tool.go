@@ -35,6 +35,17 @@ func (env *Env) mustWith(ctx context.Context, stdin string, words ...string) (st
 	return out.stdout, err
 }
 
+// whole is must for what is not to be left half done: it goes on where the peel stops.
+func (env *Env) whole(ctx context.Context, words ...string) (string, error) {
+	c := toolCommand("", words...)
+	c.leaves = true
+	out, err := env.exec(ctx, c)
+	if err == nil {
+		err = toolError(words[0], out)
+	}
+	return out.stdout, err
+}
+
 // toolError is how a tool failed; nil if it did not.
 func toolError(name string, out output) error {
 	if out.code == 0 {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -53,6 +54,13 @@ const turnDelay = 50 * time.Millisecond
 type turn struct {
 	dir, name string
 	file      *os.File
+	left      atomic.Bool // a command goes on without this process, and holds the lock till it ends
+}
+
+// turnOf is the turn of the run that ctx is of; nil if it has none.
+func turnOf(ctx context.Context) *turn {
+	t, _ := ctx.Value(turnKey{}).(*turn)
+	return t
 }
 
 // takeTurn waits until every run that came earlier is over. With queue false it does not wait.
@@ -221,6 +229,10 @@ func inspect(path string) (run *StateRun, alive bool, err error) {
 // end gives the turn to the next.
 func (t *turn) end() {
 	if t.file == nil {
+		return
+	}
+	if t.left.Load() {
+		_ = t.file.Close()
 		return
 	}
 	path := t.file.Name()

@@ -137,3 +137,52 @@ func TestStateDirOfOthers(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStateLeft: a command of a state goes on when the peel stops, whatever it prints, and the next run waits for it.
+func TestStateLeft(t *testing.T) {
+	t.Parallel()
+	env, root := newEnv(t, map[string]string{
+		"main.zy": "a:\n  cmd.run:\n    - name: >-\n        cd {{ facts.root }}; echo out; touch begun; until test -e go; do sleep 0.02; done;\n" +
+			"        for i in 1 2 3; do echo more || exit; echo more >&2 || exit; done; touch done; until test -e end; do sleep 0.02; done\n" +
+			"b:\n  test.nop:\n    - require: [{cmd: a}]\n",
+		"next.zy": "c: test.nop\n",
+	})
+	env.Leaves = func(cause error) bool { return errors.Is(cause, errPeelStops) }
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	go func() {
+		for t.Context().Err() == nil && !exists(root+"/begun") {
+			time.Sleep(time.Millisecond)
+		}
+		stop(errPeelStops)
+	}()
+	_, err := modules.Builtin().Call(ctx, env, "state.apply", []any{"main"}, nil)
+	var failure *modules.Failure
+	if !errors.As(err, &failure) {
+		t.Fatal(err)
+	}
+	states := failure.Value.(map[string]any)["states"].([]any)
+	a, b := states[0].(map[string]any), states[1].(map[string]any)
+	if comment := a["comment"].(string); a["result"] != false || !strings.HasSuffix(comment, ": it goes on without the peel, which stops: nobody is left to see how it ends") {
+		t.Errorf("%v", a)
+	}
+	if out := a["changes"].(map[string]any)["stdout"]; out != "out" || b["blocked"] != true {
+		t.Errorf("printed %v; %v", out, b)
+	}
+	next := func() error {
+		_, err := call(t, env, "state.apply", []any{"next"}, map[string]any{"queue": false})
+		return err
+	}
+	for _, mark := range []string{"go", "end"} {
+		if err := next(); err == nil || !strings.HasPrefix(err.Error(), "another state run is going on: state.apply main (process ") {
+			t.Errorf("before %s: %v", mark, err)
+		}
+		if err := os.WriteFile(filepath.Join(root, mark), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if mark == "go" {
+			until(t, "it to write to nobody", func() bool { return exists(root + "/done") })
+		}
+	}
+	until(t, "its turn to be over", func() bool { return next() == nil })
+}

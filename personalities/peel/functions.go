@@ -33,6 +33,9 @@ func (e executor) Execute(ctx context.Context, cmd keys.Command) (any, int, erro
 	ctx = modules.WithJob(ctx, cmd.JID)
 	env := e.env()
 	env.Output = jobs.OutputOf(ctx)
+	if e.keeper != nil {
+		env.Leaves = e.keeper.Leaves
+	}
 	if module, _, _ := strings.Cut(cmd.Function, "."); e.keeper != nil && (module == "cmd" || module == "service") {
 		env.Keep = e.keeper.For(cmd.JID, cmd.Function, cmd.Operator, cmd.Stream)
 	}
