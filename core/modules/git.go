@@ -59,8 +59,9 @@ func newWorkingCopy(env *Env, call *states.Call) *workingCopy {
 
 // git runs git, in the working copy unless in is empty.
 func (w *workingCopy) git(ctx context.Context, in string, words ...string) (output, error) {
-	vars := map[string]any{"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
-	ssh := "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
+	stall := strconv.Itoa(int(stallLimit.Seconds()))
+	vars := map[string]any{"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_HTTP_LOW_SPEED_LIMIT": "1", "GIT_HTTP_LOW_SPEED_TIME": stall}
+	ssh := "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ServerAliveCountMax=1 -o ConnectTimeout=" + stall + " -o ServerAliveInterval=" + stall
 	if key := w.call.Args.Text("identity"); key != "" {
 		ssh += " -o IdentitiesOnly=yes -i " + shellQuote(key)
 	}

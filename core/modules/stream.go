@@ -83,7 +83,7 @@ func (list streams) leave(pid int, turn *turn) error {
 		reader.ExtraFiles = append(reader.ExtraFiles, turn.file)
 		turn.left.Store(true)
 	}
-	reader.Args[2] += fmt.Sprintf("exec%s; while kill -0 %d; do sleep 0.2; done", closed, pid)
+	reader.Args[2] += fmt.Sprintf(`exec%s; until test ! -d /proc/%d || grep -q ") Z " /proc/%[2]d/stat; do sleep 0.2; done`, closed, pid)
 	reader.Dir, reader.SysProcAttr = "/", &syscall.SysProcAttr{Setsid: true}
 	if err := reader.Start(); err != nil {
 		return err
