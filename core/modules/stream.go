@@ -79,14 +79,17 @@ func (list streams) leave(pid int, turn *turn) error {
 		reader.Args[2] += fmt.Sprintf("cat <&%d >/dev/null %d<&- & ", 3+i, lock)
 		closed += fmt.Sprintf(" %d<&-", 3+i)
 	}
-	if turn != nil && turn.file != nil {
+	held := turn != nil && turn.file != nil
+	if held {
 		reader.ExtraFiles = append(reader.ExtraFiles, turn.file)
-		turn.left.Store(true)
 	}
 	reader.Args[2] += fmt.Sprintf(`exec%s; until test ! -d /proc/%d || grep -q ") Z " /proc/%[2]d/stat; do sleep 0.2; done`, closed, pid)
 	reader.Dir, reader.SysProcAttr = "/", &syscall.SysProcAttr{Setsid: true}
 	if err := reader.Start(); err != nil {
 		return err
+	}
+	if held {
+		turn.left.Store(true)
 	}
 	go func() { _ = reader.Wait() }()
 	return list.end(0)
