@@ -186,12 +186,8 @@ func (p *peel) start(t testing.TB, f *fleet, change ...func(*jobs.Runner)) {
 	r.Ready = func() { close(ready) }
 	p.stop = start(t, r.Run)
 	<-ready
+	until(t, func() bool { return p.conn.Flush(t.Context()) == nil }) // a connection that was cut may not know it yet
 	until(t, func() bool { return f.presence.Connected(p.id) })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := p.conn.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (f *fleet) peels(t testing.TB, ids ...string) map[string]*peel {
