@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (p *packages) apt(ctx context.Context, words ...string) (map[string]any, er
 	p.forget()
 	after, listErr := p.list(ctx)
 	if listErr != nil {
-		return nil, listErr
+		return nil, cmp.Or(err, listErr)
 	}
 	return before.difference(after), err
 }

@@ -1,6 +1,7 @@
 package modules_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ptorbus/zester/core/modules"
 )
@@ -207,6 +209,46 @@ func TestHashPassword(t *testing.T) {
 	if said := fmt.Sprint(state); state["result"] != true || strings.Contains(said, "hunter2") || strings.Contains(said, "$6$") {
 		t.Error(said)
 	}
+}
+
+// TestPackagesLeft: apt-get, which may be about to restart the peel, is not ended half way when that stops.
+func TestPackagesLeft(t *testing.T) {
+	env, root := newEnv(t, nil)
+	env.Confine = ""
+	bin := t.TempDir()
+	for name, script := range map[string]string{
+		"dpkg":       "echo amd64",
+		"dpkg-query": "exit 0",
+		"apt-cache":  "echo zester-none:; echo '  Candidate: 1.0'",
+		"apt-get":    "echo unpacking; touch begun; while test -e begun && ! test -e go; do sleep 0.02; done; echo done && touch done",
+	} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\ncd "+root+"\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	env.Leaves = func(cause error) bool { return errors.Is(cause, errPeelStops) }
+	ctx, stop := context.WithCancelCause(t.Context())
+	defer stop(nil)
+	go func() {
+		for t.Context().Err() == nil && !exists(root+"/begun") {
+			time.Sleep(time.Millisecond)
+		}
+		stop(errPeelStops)
+	}()
+	_, err := modules.Builtin().Call(ctx, env, "state.single", []any{"pkg.installed", "zester-none"}, map[string]any{"refresh": false})
+	var failure *modules.Failure
+	if !errors.As(err, &failure) {
+		t.Fatal(err)
+	}
+	comment := failure.Value.(map[string]any)["states"].([]any)[0].(map[string]any)["comment"].(string)
+	if !strings.HasPrefix(comment, `command "apt-get -q -y`) || !strings.HasSuffix(comment, ": it goes on without the peel, which stops: nobody is left to see how it ends") {
+		t.Error(comment)
+	}
+	if err := os.WriteFile(filepath.Join(root, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "apt-get to end as if nothing was", func() bool { return exists(root + "/done") })
 }
 
 // TestEnabled: a service is not enabled where systemd says so, and not where it could not be asked.

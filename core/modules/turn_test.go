@@ -142,8 +142,8 @@ func TestStateDirOfOthers(t *testing.T) {
 func TestStateLeft(t *testing.T) {
 	t.Parallel()
 	env, root := newEnv(t, map[string]string{
-		"main.zy": "a:\n  cmd.run:\n    - name: >-\n        cd {{ facts.root }}; echo out; touch begun; until test -e go; do sleep 0.02; done;\n" +
-			"        for i in 1 2 3; do echo more || exit; echo more >&2 || exit; done; touch done; until test -e end; do sleep 0.02; done\n" +
+		"main.zy": "a:\n  cmd.run:\n    - name: >-\n        cd {{ facts.root }}; echo out; touch begun; while test -e begun && ! test -e go; do sleep 0.02; done;\n" +
+			"        for i in 1 2 3; do echo more || exit; echo more >&2 || exit; done; touch done; while test -e begun && ! test -e end; do sleep 0.02; done\n" +
 			"b:\n  test.nop:\n    - require: [{cmd: a}]\n",
 		"next.zy": "c: test.nop\n",
 	})
