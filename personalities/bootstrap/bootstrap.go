@@ -49,9 +49,14 @@ func Run(_ context.Context, p config.Program, args, environ []string, stdio conf
 			fmt.Fprintf(stdio.Out, "%04o %s\n", file.Mode, filepath.Join(f.Dir, file.Path))
 		}
 		fmt.Fprintf(stdio.Out, `
-Put keys/ into a safe: no program needs it to run. Include resolver.conf, nats.crt and nats.key
-in the NATS server's configuration and enable jetstream there. Every master needs account.seed
-(the same one), master.creds, enroll.crt and enroll.key; every peel enroll-ca.crt and nats-ca.crt.
+Put keys/ into a safe: no program needs it to run. Every master needs account.seed (the same one),
+master.creds, enroll.crt and enroll.key; every peel enroll-ca.crt and nats-ca.crt. A NATS server
+(nats-server -c FILE, or zester nats -c FILE) needs resolver.conf, nats.crt and nats.key; with all
+of them in /etc/nats, such a FILE:
+
+  tls { cert_file: "/etc/nats/nats.crt", key_file: "/etc/nats/nats.key" }
+  jetstream { store_dir: "/var/lib/nats", limits { default_max_consumers: -1 } }
+  include "resolver.conf"
 `)
 		return nil
 	})

@@ -14,7 +14,7 @@ type duration time.Duration
 // UnmarshalText reads 90, 90s, 1h30m, 7d or 1.5d.
 func (d *duration) UnmarshalText(text []byte) error {
 	if days, ok := strings.CutSuffix(string(text), "d"); ok {
-		if n, err := strconv.ParseFloat(days, 64); err == nil && n >= -36500 && n <= 36500 {
+		if n, err := strconv.ParseFloat(days, 64); err == nil && n >= 0 && n <= 36500 {
 			*d = duration(n * 24 * float64(time.Hour))
 			return nil
 		}
@@ -24,7 +24,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 		full += "s"
 	}
 	parsed, err := time.ParseDuration(full)
-	if err != nil {
+	if err != nil || parsed < 0 {
 		return fmt.Errorf("want a duration such as 90, 90s, 1h30m or 7d, got %q", text)
 	}
 	*d = duration(parsed)

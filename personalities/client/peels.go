@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -47,6 +48,9 @@ func (c *peelsCommand) Run(s *session) error {
 
 // nobody says that nothing was found, and for a mistyped id what may have been meant.
 func (c *peelsCommand) nobody(s *session) error {
+	if c.Target == "*" {
+		return errors.New("there are no peels yet: those that wait to be let in are in \"zester enroll list\"")
+	}
 	if bus.CheckPeelID(c.Target) != nil {
 		return fmt.Errorf("no peel matches %q", c.Target)
 	}
