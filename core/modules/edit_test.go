@@ -169,6 +169,21 @@ func TestSerializeTOML(t *testing.T) {
 	})
 }
 
+// TestIncludeEmpty: a tree has no empty directories, which is said where they are asked for.
+func TestIncludeEmpty(t *testing.T) {
+	env, root := newEnv(t, map[string]string{"dir/a/f": "x\n"})
+	for _, include := range []bool{true, false} {
+		state := single(t, env, "file.recurse", filepath.Join(root, "to"), map[string]any{"source": "salt://dir", "include_empty": include})
+		want := "[include_empty: a tree holds files, and no directory without one: make that with file.directory]"
+		if !include {
+			want = "<nil>"
+		}
+		if got := fmt.Sprint(state["warnings"]); state["result"] != true || got != want {
+			t.Errorf("%v: %v, want %s", include, state, want)
+		}
+	}
+}
+
 func TestTidied(t *testing.T) {
 	env, root := newEnv(t, nil)
 	dir := filepath.Join(root, "dir")

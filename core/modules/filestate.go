@@ -101,7 +101,7 @@ func newFileStates(env *Env) []*states.Function {
 			{Name: "defaults", Kind: states.Map, Ordered: true, Doc: "variables for the template, below context"},
 			{Name: "replace", Kind: states.Bool, Default: true, Doc: "false leaves the contents of files that are there"},
 			{Name: "backup", Doc: "true: keep the old files below the state directory"},
-			{Name: "include_empty", Kind: states.Bool, Doc: "accepted; a tree holds no directories but those of files"},
+			{Name: "include_empty", Kind: states.Bool, Doc: "a warning: a tree holds no directories but those of files"},
 			{Name: "maxdepth", Kind: states.Int, Doc: "how far below the source to go"},
 			{Name: "keep_source", Kind: states.Bool, Doc: "accepted; the cache looks after itself"},
 			{Name: "keep_symlinks", Kind: states.Bool, Doc: "accepted; the tree holds what links lead to"},

@@ -55,15 +55,23 @@ func (s *fileStates) recurse(ctx context.Context, call *states.Call) (states.Res
 	if err != nil {
 		r.faults = append(r.faults, err.Error())
 	}
+	res, err := r.result(at)
+	if args.Bool("include_empty") {
+		res.Warnings = append(res.Warnings, "include_empty: a tree holds files, and no directory without one: make that with file.directory")
+	}
+	return res, err
+}
+
+func (r *recursion) result(at place) (states.Result, error) {
 	switch {
 	case len(r.faults) > 0:
 		return states.Result{Changes: r.changes}, errors.New(strings.Join(r.faults, "\n"))
 	case len(r.changes) == 0:
 		return states.Result{Outcome: states.Succeeded, Comment: fmt.Sprintf("The directory %s is in the correct state", at.path)}, nil
-	case call.Test:
-		return call.Changed(r.changes, fmt.Sprintf("The directory %s is set to be changed", at.path)), nil
+	case r.call.Test:
+		return r.call.Changed(r.changes, fmt.Sprintf("The directory %s is set to be changed", at.path)), nil
 	}
-	return call.Changed(r.changes, fmt.Sprintf("Directory %s updated", at.path)), nil
+	return r.call.Changed(r.changes, fmt.Sprintf("Directory %s updated", at.path)), nil
 }
 
 // sourceDir lists the files of the first directory that is in the tree. The context returned is for reading them.
