@@ -19,6 +19,7 @@ var runParams = []Param{
 	{Name: "settings", Aliases: []string{"pillar"}, Kind: states.Map, Doc: "settings to lay over the peel's own for this run"},
 	{Name: "exclude", Doc: "SLS files to leave out, also separated by commas; {id: name} and {sls: name} too"},
 	{Name: "saltenv", Kind: states.Text, Doc: "environment to take files from; by default the peel's own, else all for the highstate and base for SLS files"},
+	settingsEnv[0],
 	{Name: "parallel", Kind: states.Int, Doc: "how many independent states run side by side"},
 	{Name: "failhard", Kind: states.Bool, Doc: "stop at the first failed state"},
 	{Name: "queue", Kind: states.Bool, Doc: "false refuses to wait while another state run is going on"},
@@ -188,6 +189,9 @@ func prepared(name string, run func(context.Context, *Env, Args) (any, error)) f
 	return func(ctx context.Context, env *Env, args Args) (any, error) {
 		if env.Tree == nil || env.Engine == nil {
 			return nil, errors.New("there is no states tree")
+		}
+		if err := checkPillarenv(args); err != nil {
+			return nil, named(name, err)
 		}
 		if env.registry().Mutating(name, nil, args) {
 			queue := !args.Has("queue") || args.Bool("queue")

@@ -1,5 +1,7 @@
 package states
 
+import "slices"
+
 // status says what the requisites of a state allow.
 type status uint8
 
@@ -18,6 +20,13 @@ type verdict struct {
 	watched map[string]any // changes of the watched states
 }
 
+// blame names a state that failed, once.
+func (v *verdict) blame(c *chunk) {
+	if name := c.pos.file.sls + "." + c.id; !slices.Contains(v.failed, name) {
+		v.failed = append(v.failed, name)
+	}
+}
+
 // tally counts the results of one requisite's targets.
 type tally struct {
 	failed, changed, ok int
@@ -32,7 +41,7 @@ func (r *run) requisites(c *chunk) verdict {
 	for _, other := range c.prerequired {
 		if res := r.result(other); res.Outcome == Failed {
 			v.status = fails
-			v.failed = append(v.failed, other.pos.file.sls+"."+other.id)
+			v.blame(other)
 		}
 	}
 	return v
@@ -85,7 +94,7 @@ func (r *run) tally(req *requisite, v *verdict) tally {
 		if res.Outcome == Failed {
 			t.failed++
 			if hard {
-				v.failed = append(v.failed, target.pos.file.sls+"."+target.id)
+				v.blame(target)
 			}
 			return true
 		}

@@ -95,6 +95,8 @@ func (c *compiler) problems() *CompileError {
 	slices.SortStableFunc(c.errors, func(a, b *Error) int {
 		return cmp.Or(cmp.Compare(c.files[a.File], c.files[b.File]), cmp.Compare(a.Line, b.Line))
 	})
+	// Several names of one declaration have the same mistakes.
+	c.errors = slices.CompactFunc(c.errors, func(a, b *Error) bool { return a.Line > 0 && a.File == b.File && a.Line == b.Line && a.Msg == b.Msg })
 	return &CompileError{Errors: c.errors}
 }
 

@@ -15,7 +15,8 @@
 // (version: 1.10). A state that failed only because of another, or that failhard kept from running, is listed as blocked.
 // onfail_stop: false lets an onfail state run although a failhard has stopped the run, and spares the run the failure that
 // it has dealt with. onfail counts blocked states as failed, but not what a test run would change. check_cmd is not run in
-// a test run. What a state needs is pulled in front of it, as up to Salt 3007, and so is what those states need before
+// a test run. Requisites given in two lists are all meant. Every requisite has its _in form, also of names and globs, and use
+// takes none over. What a state needs is pulled in front of it, as up to Salt 3007, and so is what those states need before
 // which it is to run (prereq): they are asked what they would do under their own requisites.
 //
 // A tree may have environments (core/files). The highstate takes what the top files assign of each, the top file of base

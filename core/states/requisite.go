@@ -2,7 +2,7 @@ package states
 
 import "strings"
 
-// requisite kinds. The order is that of checking and of the report.
+// requisite kinds. The order is that in which a state's needs are pulled in front of it, checked and reported, as in Salt.
 type kind uint8
 
 const (
@@ -11,19 +11,19 @@ const (
 	watch
 	watchAny
 	prereq
-	onchanges
-	onchangesAny
 	onfail
 	onfailAny
 	onfailAll
+	onchanges
+	onchangesAny
 	listen
 	use
 	kinds
 )
 
 var kindNames = [kinds]string{
-	"require", "require_any", "watch", "watch_any", "prereq", "onchanges", "onchanges_any",
-	"onfail", "onfail_any", "onfail_all", "listen", "use",
+	"require", "require_any", "watch", "watch_any", "prereq",
+	"onfail", "onfail_any", "onfail_all", "onchanges", "onchanges_any", "listen", "use",
 }
 
 func (k kind) String() string { return kindNames[k] }

@@ -24,7 +24,7 @@ func (r *Runner) topFiles() []string {
 
 // matchers translates the match: of a Salt top file into the target grammar.
 var matchers = map[string]string{
-	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@", "pillar_pcre": "J@",
+	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@", "pillar_exact": "I@", "pillar_pcre": "J@",
 	"ipcidr": "S@", "nodegroup": "N@",
 }
 
