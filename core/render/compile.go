@@ -12,7 +12,8 @@ import (
 // template is a compiled source. It is immutable and knows nothing of the name
 // it is rendered under.
 type template struct {
-	key    string // the source as it came
+	key    cacheKey
+	style  style
 	src    string // normalized
 	lines  []int
 	body   []stmt
@@ -35,6 +36,7 @@ type compiler struct {
 	inLoop     int        // enclosing loops, also those around a macro or block
 	fors       []*forStmt // the same
 	depth      int
+	unknown    []syntaxError // filters and tests there are none of, outside of branches
 }
 
 type openTag struct {
@@ -44,9 +46,9 @@ type openTag struct {
 }
 
 // compile parses a source. The error is an *Error without a name.
-func compile(source string, keepTrailing bool) (t *template, err error) {
-	src := normalize(source, keepTrailing)
-	t = &template{key: source, src: src, lines: lineStarts(src), blocks: map[string]*blockDef{}}
+func compile(key cacheKey, keepTrailing bool) (t *template, err error) {
+	src := normalize(key.source, keepTrailing)
+	t = &template{key: key, style: key.style, src: src, lines: lineStarts(src), blocks: map[string]*blockDef{}}
 	c := &compiler{tmpl: t}
 	defer func() {
 		switch p := recover().(type) {
@@ -59,7 +61,11 @@ func compile(source string, keepTrailing bool) (t *template, err error) {
 			panic(p)
 		}
 	}()
-	l := &lexer{src: src}
+	l := &lexer{src: src, keep: keepTrailing}
+	if key.style&headed != 0 {
+		t.style = l.header()
+	}
+	l.style = t.style
 	cfg := config.New()
 	cfg.KeepTrailingNewline = true
 	p := parser.NewParser("", tokens.NewStream(l.run()), cfg, nil, c)
@@ -68,6 +74,9 @@ func compile(source string, keepTrailing bool) (t *template, err error) {
 		c.unfinished(perr)
 	}
 	t.body = c.statements(doc.Nodes)
+	if len(c.unknown) > 0 {
+		failAt(c.unknown[0].pos, c.unknown[0].msg)
+	}
 	c.resolve()
 	return t, nil
 }

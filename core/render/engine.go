@@ -73,8 +73,8 @@ type Options struct {
 type Engine struct {
 	opts  Options
 	mu    sync.Mutex
-	cache map[string]*list.Element // source text -> element holding *template
-	order *list.List               // most recently used first
+	cache map[cacheKey]*list.Element // elements hold *template
+	order *list.List                 // most recently used first
 	bytes int
 }
 
@@ -89,7 +89,7 @@ func New(opts Options) *Engine {
 	orDefault(&opts.MaxIterations, 10_000_000)
 	orDefault(&opts.MaxDepth, 300)
 	orDefault(&opts.CacheBytes, 32<<20)
-	return &Engine{opts: opts, cache: map[string]*list.Element{}, order: list.New()}
+	return &Engine{opts: opts, cache: map[cacheKey]*list.Element{}, order: list.New()}
 }
 
 // Render renders source with vars and returns the text. The name is the file's
@@ -99,17 +99,23 @@ func (e *Engine) Render(ctx context.Context, name string, source []byte, vars ma
 	return e.render(ctx, name, source, vars)
 }
 
+// cacheKey is what a compiled template is found by.
+type cacheKey struct {
+	source string
+	style  style
+}
+
 // compiled returns the template for source, compiling it at most once while it
 // stays in the cache.
-func (e *Engine) compiled(source []byte) (*template, error) {
+func (e *Engine) compiled(source []byte, s style) (*template, error) {
 	e.mu.Lock()
-	if el, ok := e.cache[string(source)]; ok {
+	if el, ok := e.cache[cacheKey{string(source), s}]; ok {
 		e.order.MoveToFront(el)
 		e.mu.Unlock()
 		return el.Value.(*template), nil
 	}
 	e.mu.Unlock()
-	t, err := compile(string(source), e.opts.KeepTrailingNewline)
+	t, err := compile(cacheKey{string(source), s}, e.opts.KeepTrailingNewline)
 	if err != nil {
 		return nil, err
 	}
@@ -119,11 +125,11 @@ func (e *Engine) compiled(source []byte) (*template, error) {
 		return el.Value.(*template), nil
 	}
 	e.cache[t.key] = e.order.PushFront(t)
-	e.bytes += len(t.key)
+	e.bytes += len(t.key.source)
 	for e.bytes > e.opts.CacheBytes && e.order.Len() > 1 {
 		old := e.order.Remove(e.order.Back()).(*template)
 		delete(e.cache, old.key)
-		e.bytes -= len(old.key)
+		e.bytes -= len(old.key.source)
 	}
 	return t, nil
 }

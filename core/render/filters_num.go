@@ -144,10 +144,11 @@ func filterRound(_ *frame, v any, a args) any {
 	case "ceil", "floor":
 		scale := tenTo(precision)
 		x := float(v) * scale
+		truncated(x) // no infinity is an integer
 		if method == "ceil" {
-			return math.Ceil(x) / scale
+			return (math.Ceil(x) + 0) / scale // an integer has no -0
 		}
-		return math.Floor(x) / scale
+		return (math.Floor(x) + 0) / scale
 	}
 	throw("FilterArgumentError", "method must be common, ceil or floor")
 	return nil

@@ -176,6 +176,9 @@ func (p verb) real(x float64) string {
 		return percentSign(p, x*100, width)
 	case p.kind == 0 && p.precision < 0:
 		s := floatRepr(math.Abs(x))
+		if p.alt {
+			s = withPoint(s)
+		}
 		whole, rest := s, ""
 		if i := strings.IndexAny(s, ".e"); i >= 0 {
 			whole, rest = s[:i], s[i:]
@@ -212,17 +215,19 @@ func (p verb) shortReal(x float64) string {
 	i := strings.IndexByte(s, 'e')
 	exp, _ := strconv.Atoi(s[i+1:])
 	mantissa, rest := s[:i], s[i:]
-	if strings.Contains(mantissa, ".") {
+	if p.alt {
+		mantissa = withPoint(mantissa)
+	} else if strings.Contains(mantissa, ".") {
 		mantissa = strings.TrimRight(strings.TrimRight(mantissa, "0"), ".")
 	}
 	if exp >= -4 && exp < n-1 || a == 0 {
 		mantissa, rest = strconv.FormatFloat(a, 'f', max(0, n-1-exp), 64), ""
-		if strings.Contains(mantissa, ".") {
+		if strings.Contains(mantissa, ".") && !p.alt {
 			mantissa = strings.TrimRight(mantissa, "0")
 			if strings.HasSuffix(mantissa, ".") {
 				mantissa += "0"
 			}
-		} else {
+		} else if !strings.Contains(mantissa, ".") {
 			mantissa += ".0"
 		}
 	}

@@ -91,7 +91,7 @@ func (f *frame) open(name, how string) (t *template, file string, ok bool) {
 		}
 		panic(&fault{"TemplateNotFound", "template " + repr(name) + ": " + err.Error(), err})
 	}
-	t, err = r.eng.compiled(src)
+	t, err = r.eng.compiled(src, r.style)
 	if err != nil {
 		r.places = append(r.places, Place{Name: f.env.name, Line: int(r.pos), How: how})
 		r.visits = append(r.visits, f.env.tmpl)

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,11 +15,13 @@ const printTag = "{{"
 
 // lexer cuts a source into gonja's tokens, by Jinja2's rules.
 type lexer struct {
-	src  string
-	pos  int
-	slab []tokens.Token
-	out  []*tokens.Token
-	open []byte // closing brackets awaited
+	src   string
+	pos   int
+	style style
+	keep  bool // the last newline is printed in any case, as Salt does it
+	slab  []tokens.Token
+	out   []*tokens.Token
+	open  []byte // closing brackets awaited
 }
 
 // syntaxError is what lexing and parsing throw.
@@ -63,11 +66,11 @@ func (l *lexer) emit(t tokens.Type, from, to int) *tokens.Token {
 
 // run lexes the whole document.
 func (l *lexer) run() []*tokens.Token {
-	l.out = make([]*tokens.Token, 0, len(l.src)/4+16)
+	l.out = slices.Grow(l.out, len(l.src)/4+16)
 	for {
 		i := l.nextTag()
-		if i > l.pos {
-			l.emit(tokens.Data, l.pos, i)
+		if end := l.stripped(l.pos, i); end > l.pos {
+			l.emit(tokens.Data, l.pos, end)
 		}
 		l.pos = i
 		if i == len(l.src) {
@@ -131,6 +134,7 @@ func (l *lexer) comment() {
 	l.emit(tokens.Data, l.pos, end)
 	l.emit(tokens.CommentEnd, end, l.pos+i+2)
 	l.pos += i + 2
+	l.trimNewline()
 }
 
 // raw lexes a whole raw block, if one begins here.
@@ -155,11 +159,12 @@ func (l *lexer) raw() bool {
 		if !ok {
 			continue
 		}
-		if i > end {
-			l.emit(tokens.Data, end, i)
+		if to := l.stripped(end, i); to > end {
+			l.emit(tokens.Data, end, to)
 		}
 		l.rawTag(i, nameAt, last, "endraw")
 		l.pos = last
+		l.trimNewline()
 		return true
 	}
 }
@@ -244,6 +249,9 @@ func (l *lexer) tag(closer string) {
 			if strings.HasPrefix(l.src[end:], closer) {
 				l.emit(tokens.BlockEnd, l.pos, end+2)
 				l.pos = end + 2
+				if closer == "%}" {
+					l.trimNewline()
+				}
 				return
 			}
 		}

@@ -183,8 +183,8 @@ func (p *exprParser) dotted() (string, int32) {
 func (p *exprParser) filter(x expr) *filterExpr {
 	name, pos := p.dotted()
 	e := &filterExpr{pos: pos, x: x, name: name, fn: filterByName(name)}
-	if e.fn == nil && p.c.soft == 0 {
-		failAt(int(pos), noFilter(name))
+	if e.fn == nil && !p.c.inBranch() {
+		p.c.unknown = append(p.c.unknown, syntaxError{int(pos), noFilter(name)})
 	}
 	if p.is(tokens.LeftParenthesis) {
 		e.args = p.callArgs()
@@ -196,6 +196,9 @@ func (p *exprParser) filter(x expr) *filterExpr {
 
 // filterChain parses a|b|c for the blocks that filter what they captured.
 func (p *exprParser) filterChain() []*filterExpr {
+	soft := p.c.soft
+	p.c.soft = p.c.here().soft
+	defer func() { p.c.soft = soft }()
 	chain := []*filterExpr{p.filter(nil)}
 	for p.skip(tokens.Pipe) {
 		chain = append(chain, p.filter(nil))
@@ -208,8 +211,8 @@ func (p *exprParser) test(x expr) expr {
 	negated := p.skipName("not")
 	name, pos := p.dotted()
 	e := &testExpr{pos: pos, x: x, name: name, negate: negated, fn: testByName(name)}
-	if e.fn == nil && p.c.soft == 0 {
-		failAt(int(pos), noTest(name))
+	if e.fn == nil && !p.c.inBranch() {
+		p.c.unknown = append(p.c.unknown, syntaxError{int(pos), noTest(name)})
 	}
 	switch t := p.cur(); {
 	case t.Type == tokens.LeftParenthesis:

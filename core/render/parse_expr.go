@@ -10,8 +10,10 @@ import (
 
 func (p *exprParser) expression() expr {
 	defer p.enter()()
+	known := len(p.c.unknown)
 	x := p.or()
 	for p.isName("if") {
+		defer func() { p.c.unknown = p.c.unknown[:known] }() // what is not reached may be unknown
 		pos := p.pos()
 		p.next()
 		c := &condExpr{pos: pos, yes: x, test: p.or()}

@@ -12,6 +12,7 @@ type run struct {
 	ctx        context.Context
 	eng        *Engine
 	strict     bool
+	style      style // of this template and those it loads
 	autoescape bool
 	muted      bool // after extends, output outside of blocks is dropped
 	vars       map[string]any
@@ -227,10 +228,11 @@ func (e *Engine) render(ctx context.Context, name string, source []byte, vars ma
 			out, err = "", r.failure(p)
 		}
 	}()
-	t, err := e.compiled(source)
+	t, err := e.compiled(source, headed)
 	if err != nil {
 		return "", named(err, name)
 	}
+	r.style = t.style
 	r.checkContext()
 	r.env = &env{tmpl: t, name: name, ctx: &scopeCtx{base: true}}
 	r.out = make([]byte, 0, len(source)+len(source)/2)

@@ -69,6 +69,9 @@ func (c *compiler) here() *scope {
 	return c.scope
 }
 
+// inBranch tells whether what is parsed may never be reached within its region.
+func (c *compiler) inBranch() bool { return c.soft > c.here().soft }
+
 // assigned notes the names the tag assigns, once it no longer reads any.
 func (c *compiler) assigned() {
 	s := c.here()

@@ -42,6 +42,7 @@ func init() {
 		"filter": func(_ *frame, v any, a args) bool { s, ok := key(v); return ok && filterByName(s) != nil },
 		"test":   func(_ *frame, v any, a args) bool { s, ok := key(v); return ok && testByName(s) != nil },
 		"match":  isMatch, "regex": isMatch,
+		"list": func(_ *frame, v any, a args) bool { _, ok := v.(*List); return ok },
 	}
 	for op, names := range map[string][]string{
 		"==": {"eq", "equalto"}, "!=": {"ne"}, "<": {"lt", "lessthan"}, "<=": {"le"}, ">": {"gt", "greaterthan"}, ">=": {"ge"},
