@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,8 +43,12 @@ func (c *Conn) Streams(ctx context.Context) ([]string, error) {
 // headersPage is how many messages StreamSequences asks for at once.
 const headersPage = 2000
 
+// emptyPages is how many pages in a row may come back empty, from a server or to a host that stands
+// still, though there are messages.
+const emptyPages = 3
+
 // StreamSequences calls each, in order, for the messages from one sequence to another, both
-// included, without reading their contents. CORE only.
+// included, without reading their contents. It is an error if some do not come. CORE only.
 func (c *Conn) StreamSequences(ctx context.Context, stream string, from, to uint64, each func(seq uint64, subject string) error) error {
 	consumer, err := c.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from), HeadersOnly: true,
@@ -51,32 +56,40 @@ func (c *Conn) StreamSequences(ctx context.Context, stream string, from, to uint
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", stream, err)
 	}
-	for {
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", stream, err)
+	}
+	left := info.NumPending
+	for empty := 0; left > 0; {
+		before := left
 		page, err := consumer.FetchNoWait(headersPage)
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", stream, err)
 		}
-		n := 0
 		for m := range page.Messages() {
 			meta, err := m.Metadata()
 			if err != nil {
 				return fmt.Errorf("stream %s: %w", stream, err)
 			}
-			if meta.Sequence.Stream > to {
+			if left = meta.NumPending; meta.Sequence.Stream > to {
 				return nil
 			}
-			n++
 			if err := each(meta.Sequence.Stream, m.Subject()); err != nil {
 				return err
 			}
+			empty = 0
 		}
-		if err := page.Error(); err != nil {
+		if err := cmp.Or(page.Error(), ctx.Err()); err != nil {
 			return fmt.Errorf("stream %s: %w", stream, err)
 		}
-		if n == 0 || ctx.Err() != nil {
-			return ctx.Err()
+		if left == before {
+			if empty++; empty == emptyPages {
+				return fmt.Errorf("stream %s: %d messages do not come", stream, left)
+			}
 		}
 	}
+	return nil
 }
 
 // Remove takes one message out of a stream. Removing what is not there is no error. CORE only.
