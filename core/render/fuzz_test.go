@@ -22,7 +22,7 @@ func fuzzVars() map[string]any {
 }
 
 // host are the filters that look at the machine, or roll dice: no two runs need agree.
-var host = []string{"which", "list_files", "file_hashsum", "is_", "get_uid", "dns_check", "random", "rand_", "gen_mac", "strftime", "date_format"}
+var host = []string{"which", "list_files", "file_hashsum", "is_", "get_uid", "dns_check", "random", "rand_", "lipsum", "gen_mac", "strftime", "date_format"}
 
 // FuzzRender asks that every source gives text or an *Error, never an internal
 // one, and the same when it is rendered again.
