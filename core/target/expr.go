@@ -219,7 +219,7 @@ func printJoined(b *strings.Builder, kids []expr, sep string, own, outer int) {
 func printTerm(b *strings.Builder, prefix, text string) {
 	b.WriteString(prefix)
 	s := scanner{text: text + ")"}
-	t, quoted := s.term(prefix == "E@" || prefix == "P@")
+	t, quoted := s.term(isRegexp(prefix))
 	if !quoted && t == text && text != "" && (prefix != "" || !isKeyword(text)) {
 		b.WriteString(text)
 		return

@@ -12,7 +12,7 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"*", "role:web", "G@role:web and not web-00*", "(a or b) and not(c)", "E@web-(01|02) or lb-*", `os:"red hat"`, `P@a:'(b' or "and"`,
-		"L@a,b", "S@10.0.0.0/8", "N@x and I@a:b:c", `E@[(\]]x)`, "G@x:a(b or c", "web-[", "a b", `G@"a""b:c"`, "P@x:(?:a:b)", `E@a\ b`, "é:ẞİ[a", "G@[a:b", `0:'"' or "And"`, `P@a:"'":x`,
+		"L@a,b", "S@10.0.0.0/8", "N@x and I@a:b:c", `E@[(\]]x)`, "G@x:a(b or c", "web-[", "a b", `G@"a""b:c"`, "P@x:(?:a:b)", `E@a\ b`, "é:ẞİ[a", "G@[a:b", `0:'"' or "And"`, `P@a:"'":x`, "J@a:(b|c) d", `J@a:[(\]]b or "or"`,
 	} {
 		f.Add(s)
 	}

@@ -42,7 +42,7 @@ func TestMatch(t *testing.T) {
 		`"weird key:red hat"`: true, `G@weird?key:red*`: false, "model:Intel(R)*": true, "model:*[[]1]": true, "nosuch:*": false,
 		"S@10.0.0.0/8": true, "S@10.1.2.3": true, "S@10.1.2.4": false, "S@fe80::/10": true, "S@fe80::1": true, "S@::/0": true, "S@192.168.0.0/16": false,
 		"S@10.1.2.0/25": true, "S@10.1.2.128/25": false, "S@0.0.0.0/0": true,
-		"I@tier:gold": true, "I@app:port:8080": true, "I@os:debian": false, "tier:gold": false,
+		"I@tier:gold": true, "J@tier:g.ld": true, "J@tier:(GOLD|x)$": true, "J@tier:old": false, "J@app:port:80+": true, "J@os:debian": false, "P@tier:gold": false, "I@app:port:8080": true, "I@os:debian": false, "tier:gold": false,
 		"not web-01": false, "web-01 and not os:ubuntu": true, "db-* or os:debian and roles:web": true, "(db-* or os:debian) and roles:db": false,
 		"not (db-* or lb-*)": true, "N@web": false,
 	} {
@@ -65,6 +65,7 @@ func TestAbout(t *testing.T) {
 		{"not P@os:x", false, true, false, nil},
 		{"S@10.0.0.1", false, true, false, nil},
 		{"I@a:b or L@x", false, false, true, []string{"x"}},
+		{"J@a:b", false, false, true, nil},
 		{"N@web", false, false, false, nil},
 	} {
 		got := parse(t, c.text)

@@ -6,6 +6,7 @@
 //	G@os:debian  os:debian     facts by glob; nested by colon or dot, any element of a list
 //	P@os:(debian|ubuntu)       facts by regular expression, anchored at the start
 //	I@tier:gold                settings by glob
+//	J@tier:(gold|silver)       settings by regular expression, anchored at the start
 //	S@10.0.0.0/8  S@10.0.0.1   any address of the peel
 //	N@group                    a named group, see Expand
 //	and  or  not  ( )          whole words in any case; not binds tightest, or loosest

@@ -8,14 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-const matchers = "E@ G@ I@ L@ N@ P@ S@"
+const matchers = "E@ G@ I@ J@ L@ N@ P@ S@"
+
+// isRegexp reports whether the text of a matcher is a regular expression, or ends in one.
+func isRegexp(prefix string) bool { return prefix == "E@" || prefix == "P@" || prefix == "J@" }
 
 // term reads one matcher with its text.
 func (p *parser) term() expr {
 	start := p.s.pos
 	prefix := p.s.prefix()
 	at := p.s.pos
-	text, quoted := p.s.term(prefix == "E@" || prefix == "P@")
+	text, quoted := p.s.term(isRegexp(prefix))
 	// offset places a fault in the text; inside quotes only its beginning is known.
 	fail := func(offset int, msg string) expr {
 		if quoted {
@@ -37,7 +40,7 @@ func (p *parser) term() expr {
 			return valueTerm("G@", text, fail)
 		}
 		return globTerm(text, fail)
-	case "G@", "P@", "I@":
+	case "G@", "P@", "I@", "J@":
 		return valueTerm(prefix, text, fail)
 	case "E@":
 		re, literal, offset, msg := compileRegexp("", text)
@@ -85,8 +88,8 @@ func unknownMatcher(prefix string) string {
 type failer func(offset int, msg string) expr
 
 func valueTerm(prefix, text string, fail failer) expr {
-	e := &value{text: text, regexp: prefix == "P@"}
-	if prefix == "I@" {
+	e := &value{text: text, regexp: isRegexp(prefix)}
+	if prefix == "I@" || prefix == "J@" {
 		e.source = Settings
 	}
 	split := splitGlob

@@ -119,6 +119,8 @@ func compileRegexp(flags, pattern string) (re *regexp.Regexp, prefix string, at 
 
 func (e *value) prefix() string {
 	switch {
+	case e.source == Settings && e.regexp:
+		return "J@"
 	case e.source == Settings:
 		return "I@"
 	case e.regexp:
