@@ -110,7 +110,7 @@ func (d Directory) Environments(context.Context) ([]string, error) {
 			if err != nil || path == "." {
 				return err
 			}
-			if name, ok := strings.CutPrefix(path, environmentMark); ok && name != "" {
+			if name, ok := strings.CutPrefix(path, environmentMark); ok && otherEnvironment(name) {
 				if info, err := root.Stat(path); err == nil && info.IsDir() {
 					found[name] = path
 				}

@@ -46,6 +46,9 @@ func CheckEnvironment(name string) error {
 	return nil
 }
 
+// otherEnvironment reports whether a directory @name is an environment: no other name of one could be asked for.
+func otherEnvironment(name string) bool { return name != Base && CheckEnvironment(name) == nil }
+
 // place is a clean path in an environment.
 type place struct{ environment, path string }
 
@@ -116,7 +119,7 @@ func (s *Snapshot) Environments() []string {
 	found := map[string]bool{}
 	for _, f := range s.manifest.files {
 		if name, ok := strings.CutPrefix(f.Path, environmentMark); ok {
-			if name, _, ok := strings.Cut(name, "/"); ok {
+			if name, _, ok := strings.Cut(name, "/"); ok && otherEnvironment(name) {
 				found[name] = true
 			}
 		}

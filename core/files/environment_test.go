@@ -20,7 +20,7 @@ type environmental interface {
 // TestEnvironments: a directory and the tree published from it show the same environments, whether they stand in it or elsewhere.
 func TestEnvironments(t *testing.T) {
 	srv := server.StartTest(t)
-	dir := content{"f": "base", "a/x": "1", "@dev/f": "dev", "@dev/b/y": "2", "@dev/b/z": "3", "@prod/f": "left out", "@file": "none"}.write(t, t.TempDir())
+	dir := content{"f": "base", "a/x": "1", "@dev/f": "dev", "@dev/b/y": "2", "@dev/b/z": "3", "@prod/f": "left out", "@file": "none", "@a b/f": "no name", "@base/f": "no second base"}.write(t, t.TempDir())
 	elsewhere := map[string]string{"prod": content{"f": "prod", "@dev/f": "no environment in an environment"}.write(t, t.TempDir())}
 	p := newPublisher(t, srv, func(o *PublisherOptions) { o.Environments = map[string]map[string]string{"states": elsewhere} })
 	publish(t, p, dir)
