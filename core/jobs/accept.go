@@ -103,6 +103,9 @@ func (r *running) enqueue(t *task) error {
 	}
 	if ahead := r.changing.Add(1) - 1; t.cmd.NoQueue && ahead > 0 {
 		r.changing.Add(-1)
+		if ahead == 1 {
+			return errors.New("1 job that may change the host runs or waits, and this one is not to wait for it")
+		}
 		return fmt.Errorf("%d jobs that may change the host run or wait, and this one is not to wait for them", ahead)
 	}
 	select {
@@ -117,6 +120,9 @@ func (r *running) enqueue(t *task) error {
 }
 
 func (r *running) full() error {
+	if r.Queue == 1 {
+		return errors.New("1 job waits already; try again when it is done")
+	}
 	return fmt.Errorf("%d jobs wait already; try again when they are done", r.Queue)
 }
 

@@ -92,7 +92,7 @@ func (c *Client) store(ctx context.Context, r Request, data []byte) error {
 		case errors.Is(err, bus.ErrPermission):
 			return fmt.Errorf("operator %q may not run jobs: %w", c.Operator, err)
 		case errors.Is(err, bus.ErrNoResponders):
-			return fmt.Errorf("the job cannot be queued: NATS has no stream for requests; start a master, which creates it: %w", err)
+			return &plainError{"the job cannot be queued: NATS has no stream for requests: start a master, which creates it", err}
 		case errors.Is(err, bus.ErrFull):
 			return fmt.Errorf("the job cannot be queued: too many requests wait for the masters; is one running? %w", err)
 		case !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil:

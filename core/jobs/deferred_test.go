@@ -83,7 +83,7 @@ func TestDeferredExpires(t *testing.T) {
 		request jobs.Request
 		want    string
 	}{
-		{jobs.Request{Expires: time.Hour}, "expires 1h0m0s: only a job that waits for peels to connect expires"},
+		{jobs.Request{Expires: time.Hour}, "expires 1h0m0s: only a job that waits for peels to connect expires: ask for that with --when-offline wait"},
 		{jobs.Request{Wait: true, Expires: 8 * 24 * time.Hour}, "expires 192h0m0s: use more than 0 and at most 168h0m0s"},
 	} {
 		test.request.Target, test.request.Function = "*", "test.ping"
@@ -102,8 +102,8 @@ func TestNoQueue(t *testing.T) {
 	release := make(chan struct{})
 	p.exec.ping = func(context.Context, keys.Command) (any, int, error) { <-release; return nil, 0, nil }
 	for i, test := range []struct{ long, short, want string }{
-		{"write.hook", "write.file", "not started: the peel is busy, 1 jobs that may change the host run or wait, and this one is not to wait for them"},
-		{"test.hook", "test.ping", "not started: the peel is busy, 1 functions run, and this one is not to wait for them"},
+		{"write.hook", "write.file", "not started: the peel is busy, 1 job that may change the host runs or waits, and this one is not to wait for it"},
+		{"test.hook", "test.ping", "not started: the peel is busy, 1 function runs, and this one is not to wait for it"},
 	} {
 		job := submit(t, c, jobs.Request{Target: "*", Function: test.long})
 		until(t, func() bool { return p.exec.count(test.long) == 1 })
@@ -139,7 +139,7 @@ func TestDefaults(t *testing.T) {
 		{"alice", jobs.Request{}, 0, ""},
 		{"alice", jobs.Request{Wait: true}, jobs.DefaultExpires, ""},
 		{"bob", jobs.Request{ByDefault: true}, 0, ""},
-		{"bob", jobs.Request{ByDefault: true, Expires: time.Hour}, 0, "expires 1h0m0s: only a job that waits for peels to connect expires"},
+		{"bob", jobs.Request{ByDefault: true, Expires: time.Hour}, 0, "expires 1h0m0s: only a job that waits for peels to connect expires: ask for that with --when-offline wait"},
 		{"carol", jobs.Request{ByDefault: true}, jobs.DefaultExpires, ""},
 	} {
 		test.request.Target, test.request.Function = "*", "test.ping"

@@ -18,7 +18,8 @@
 // as the others notice or it is back, at the latest after AckWait. All masters go by NATS's
 // clock, and a peel whose own is off by the masters', who sign the time for it: nothing starts
 // when its time is up, and no job fails for a clock that is wrong. Job ids sort by time; List reads the history
-// from its end. Values of up to 64 MiB are returned whole, in parts. Following and looking
+// from its end. For whoever looks or gives an order a job is over with its last return, though its
+// record is closed when a master next looks at it. Values of up to 64 MiB are returned whole, in parts. Following and looking
 // need no master.
 //
 // Within its own name a peel may store what it likes: the masters remove returns of jobs that it

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -35,9 +36,19 @@ func (f *Filter) Check() error {
 		}
 	}
 	if f.Stage != "" && !slices.Contains(Stages, f.Stage) {
-		return fmt.Errorf("there is no state %q: use one of %v", f.Stage, Stages)
+		return fmt.Errorf("there is no state %q: use %s", f.Stage, stageNames())
 	}
 	return nil
+}
+
+// stageNames lists the states as a sentence does.
+func stageNames() string {
+	names := make([]string, len(Stages))
+	for i, s := range Stages {
+		names[i] = string(s)
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 func (f *Filter) match(r *Record, now time.Time) bool {
@@ -59,7 +70,8 @@ func globbed(glob, text string) bool {
 
 // List reads the newest jobs that the filter chooses, newest first. It reads the history from its end, no further
 // back than it must: for the last jobs of a long history it costs as much as for those of a short one. It needs no
-// master. Jobs that no master has taken yet are not among them; Active has those.
+// master. Jobs that no master has taken yet are not among them; Active has those. A job whose targets have all returned
+// counts as closed, though its Closed may be zero still.
 func List(ctx context.Context, c *bus.Conn, f Filter) ([]*Record, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
@@ -83,6 +95,9 @@ func listBack(ctx context.Context, c *bus.Conn, f Filter, last, window uint64) (
 		}
 		list, complete, err := listFrom(ctx, c, f, from)
 		if err != nil || complete || from == 1 {
+			for _, r := range list {
+				r.judge(ctx, c)
+			}
 			return list, err
 		}
 	}
@@ -109,6 +124,9 @@ func listFrom(ctx context.Context, c *bus.Conn, f Filter, from uint64) (list []*
 			if err := r.loadLists(ctx, c); err != nil {
 				return nil
 			}
+		}
+		if f.Stage != "" {
+			r.judge(ctx, c)
 		}
 		if f.match(r, now) {
 			list = append(list, r)
@@ -155,6 +173,7 @@ func Active(ctx context.Context, c *bus.Conn) ([]*Record, error) {
 	for _, e := range entries {
 		if r, err := decodeRecord(e); err == nil {
 			i := slices.IndexFunc(list, func(q *Record) bool { return q.JID == r.JID })
+			r.judge(ctx, c)
 			list[i] = r
 		}
 	}

@@ -84,7 +84,7 @@ func TestList(t *testing.T) {
 		}
 	}
 	if _, err := jobs.List(t.Context(), alice.Conn, jobs.Filter{Stage: "lost"}); err == nil ||
-		err.Error() != `there is no state "lost": use one of [queued running paused done incomplete aborted cancelled refused]` {
+		err.Error() != `there is no state "lost": use queued, running, paused, done, incomplete, aborted, cancelled or refused` {
 		t.Error(err)
 	}
 	if _, err := jobs.List(t.Context(), alice.Conn, jobs.Filter{Target: "[a"}); err == nil || err.Error() != `"[a" is not a glob: syntax error in pattern` {

@@ -67,7 +67,7 @@ func (r *Request) Check() error {
 	case r.Expires < 0 || r.Expires > MaxExpires:
 		return fmt.Errorf("expires %s: use more than 0 and at most %s", r.Expires, MaxExpires)
 	case r.Expires != 0 && !r.Wait && !r.ByDefault:
-		return fmt.Errorf("expires %s: only a job that waits for peels to connect expires", r.Expires)
+		return fmt.Errorf("expires %s: only a job that waits for peels to connect expires: ask for that with --when-offline wait", r.Expires)
 	}
 	if err := r.Batch.check(); err != nil {
 		return err

@@ -65,12 +65,22 @@ func (c *Client) Send(ctx context.Context, jid string, order Order) (Obeyed, err
 	}
 	switch {
 	case errors.Is(err, bus.ErrNoResponders):
-		return o, fmt.Errorf("no master answers on this bus, and only masters can sign a command: start one: %w", err)
+		return o, &plainError{"no master answers on this bus, and only masters can sign a command: start one", err}
 	case errors.Is(err, context.DeadlineExceeded):
-		return o, fmt.Errorf("no master has confirmed the order: %w", err)
+		return o, &plainError{fmt.Sprintf("no master has confirmed the order: see with \"zester job show %s\" whether it is obeyed, and look at the masters' logs", jid), err}
 	}
 	return o, err
 }
+
+// plainError says of an error of the bus what a user needs to know, without its subject.
+type plainError struct {
+	text string
+	err  error
+}
+
+func (e *plainError) Error() string { return e.text }
+
+func (e *plainError) Unwrap() error { return e.err }
 
 func (c *Client) sendOnce(ctx context.Context, jid string, order Order) (Obeyed, error) {
 	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
@@ -106,6 +116,9 @@ func (d *dispatching) obey(ctx context.Context, operator string, q jobOrder) (Ob
 		r, rev, err := d.awaitRecord(ctx, q.JID)
 		if err != nil {
 			return Obeyed{}, err
+		}
+		if q.Order != Cancel || r.CancelledBy == "" { // what was obeyed already is no fault if it is asked for again
+			r.judge(ctx, d.Conn)
 		}
 		changed, err := r.order(q.Order, operator, d.clock.now())
 		if err != nil {
@@ -153,7 +166,7 @@ func (r *Record) order(o Order, operator string, now time.Time) (changed bool, e
 		return false, fmt.Errorf("job %s is over: %s", r.JID, r.State)
 	}
 	if o != Cancel && !r.inBatches() {
-		return false, fmt.Errorf("job %s is not in batches, it went to all its targets at once: cancel it to end it", r.JID)
+		return false, fmt.Errorf("job %s is not in batches, it went to all its targets at once: end it with \"zester job kill %s\"", r.JID, r.JID)
 	}
 	switch o {
 	case Pause:

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -37,10 +36,12 @@ func ListPeels(ctx context.Context, conn *bus.Conn, operator, target string) ([]
 	q := peelsQuestion{Target: target}
 	for {
 		page, err := bus.Call[[]Status](ctx, conn, bus.Order(operator, orderPeels), q)
-		if errors.Is(err, bus.ErrNoResponders) {
-			return nil, fmt.Errorf("no master answers on this bus, and only masters know who is connected: start one: %w", err)
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, bus.ErrNoResponders):
+			return nil, &plainError{"no master answers on this bus, and only masters know who is connected: start one", err}
+		case errors.Is(err, context.DeadlineExceeded):
+			return nil, &plainError{"no master has told in time who is connected: look at the masters' logs", err}
+		case err != nil:
 			return nil, err
 		}
 		all = append(all, page...)

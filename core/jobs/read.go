@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,9 @@ func (r *running) read(t *task) error {
 	switch {
 	case t.cmd.NoQueue && n > r.Concurrent:
 		r.reading.taken.Add(-1)
+		if r.Concurrent == 1 {
+			return errors.New("1 function runs, and this one is not to wait for it")
+		}
 		return fmt.Errorf("%d functions run, and this one is not to wait for them", r.Concurrent)
 	case n > r.Concurrent+r.Queue:
 		r.reading.taken.Add(-1)

@@ -29,7 +29,7 @@ type commandLine struct {
 	Creds       string `placeholder:"FILE" help:"Credentials file of the operator; default admin.creds in the auth directory."`
 	Format      string `default:"text" enum:"text,json,yaml" aliases:"out,output" help:"How answers are printed: text, json or yaml."`
 	StateOutput string `default:"full" enum:"full,terse,changes,mixed" help:"How state runs are printed: full, terse, changes (full for what changed or failed) or mixed (full for what failed)."`
-	WhenOffline string `enum:",skip,wait" default:"" placeholder:"skip|wait" help:"Peels that are not connected when a job is submitted: skip them, or wait, to give them the job when they connect; default as the masters have it for this operator (operators in master.yaml), else skip."`
+	WhenOffline string `placeholder:"skip|wait" help:"Peels that are not connected when a job is submitted: skip them, or wait, to give them the job when they connect; default as the masters have it for this operator (operators in master.yaml), else skip."`
 	LogLevel    string `default:"warn" help:"debug, info, warn or error."`
 	LogFormat   string `default:"text" help:"json or text."`
 
@@ -42,6 +42,15 @@ type commandLine struct {
 	States   statesCommands  `cmd:"" help:"Check a states tree without a host."`
 	Render   renderCommand   `cmd:"" help:"Print a rendered template."`
 	Local    localCommand    `cmd:"" help:"Run a function on this host, without a bus."`
+}
+
+// Validate checks what kong's own tags cannot say: that a setting may be left out.
+func (c *commandLine) Validate() error {
+	switch c.WhenOffline {
+	case "", "skip", "wait":
+		return nil
+	}
+	return config.Invalid("when_offline", "want skip or wait, got %q", c.WhenOffline)
 }
 
 // configFiles are where the client's configuration may be; the last is the master's, whose other

@@ -77,8 +77,11 @@ func jobFields(r *jobs.Record) map[string]any {
 		"args": listOf(r.Args), "kwargs": mapOf(r.Kwargs), "comment": r.Comment, "created": r.Created.UTC().Format(time.RFC3339Nano),
 		"deadline": r.Deadline.UTC().Format(time.RFC3339Nano), "addressed": r.Addressed,
 	}
+	if r.State == jobs.StateClosed || !r.Closed.IsZero() {
+		data["returned"] = r.Returned
+	}
 	if !r.Closed.IsZero() {
-		data["closed"], data["returned"] = r.Closed.UTC().Format(time.RFC3339Nano), r.Returned
+		data["closed"] = r.Closed.UTC().Format(time.RFC3339Nano)
 	}
 	if r.Error != "" {
 		data["error"] = r.Error

@@ -28,6 +28,7 @@ func (c *jobShow) Run(s *session) error {
 	if sum.Err != nil {
 		return sum.Err
 	}
+	record.Judge(sum)
 	return s.print.answer(jobData(record, sum, returns), func() {
 		s.jobHead(record, sum)
 		for _, r := range returns {
@@ -94,10 +95,11 @@ func (s *session) jobHead(r *jobs.Record, sum *jobs.Summary) {
 		field("paused", r.Paused)
 	}
 	field("submitted", stamp(r.Created)+" by "+r.Operator)
-	if r.Closed.IsZero() {
-		field("open till", stamp(r.Deadline))
-	} else {
+	switch {
+	case !r.Closed.IsZero():
 		field("closed", stamp(r.Closed))
+	case r.State != jobs.StateClosed:
+		field("open till", stamp(r.Deadline))
 	}
 	field("comment", r.Comment)
 	field("target", r.Target)
