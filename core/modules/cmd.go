@@ -83,7 +83,7 @@ func (v *verdict) weigh(out *output) {
 		out.code = 0
 	}
 	if v.Hide {
-		out.stdout, out.stderr = "", ""
+		out.stdout, out.stderr, out.dropped = "", "", [2]int64{}
 	}
 }
 
@@ -126,15 +126,40 @@ func (v *verdict) judge(out output, err error) (any, error) {
 		return true, nil
 	}
 	v.weigh(&out)
+	cut := out.cut(v.Line, v.dropped(out))
 	switch {
+	case err != nil && cut != nil:
+		return v.value(out), fmt.Errorf("%w; %w", err, cut)
 	case err != nil && (v.Function == "retcode" || v.Function == "script_retcode"):
 		return nil, err
 	case err != nil:
 		return v.value(out), err
-	case out.code == 0 || v.Ignore || v.Function == "retcode" || v.Function == "script_retcode":
+	case cut != nil && v.passes(out):
+		return nil, &Failure{Value: v.value(out), Code: 1, Msg: cut.Error(), cut: true}
+	case cut != nil:
+		return nil, &Failure{Value: v.value(out), Code: out.code, Msg: v.reason(out) + "; " + cut.Error(), cut: true}
+	case v.passes(out):
 		return v.value(out), nil
 	}
 	return nil, &Failure{Value: v.value(out), Code: out.code, Msg: v.reason(out)}
+}
+
+func (v *verdict) passes(out output) bool {
+	return out.code == 0 || v.Ignore || v.Function == "retcode" || v.Function == "script_retcode"
+}
+
+// dropped is how much is missing of what the function returns.
+func (v *verdict) dropped(out output) int64 {
+	switch v.value(out).(type) {
+	case map[string]any:
+		return out.dropped[0] + out.dropped[1]
+	case int64:
+		return 0
+	}
+	if v.Function == "run_stderr" {
+		return out.dropped[1]
+	}
+	return out.dropped[0]
 }
 
 // runFunction is what all of cmd.* that runs a command comes to.

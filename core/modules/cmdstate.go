@@ -92,6 +92,7 @@ func (s cmdState) result(ctx context.Context, call *states.Call, line string, c 
 	out, err := s.env.exec(ctx, c)
 	v := verdictOf("run_all", line, call.Args)
 	v.weigh(&out)
+	out = out.marked()
 	if err != nil {
 		if out.pid == 0 {
 			return states.Result{}, err

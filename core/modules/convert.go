@@ -147,9 +147,9 @@ func plainOf(v any) (any, error) {
 // call is a template's call of an execution function; the values of settings keep their order.
 func (t *saltTable) call(ctx context.Context, f *Function, args []any, kwargs map[string]any) (any, error) {
 	value, err := t.env.registry().call(ctx, t.env, f.Name, args, kwargs)
-	// As in Salt, a template sees the output of a command whatever its exit code.
+	// As in Salt, a template sees the output of a command whatever its exit code, if it is all of it.
 	var failure *Failure
-	if errors.As(err, &failure) {
+	if errors.As(err, &failure) && !failure.cut {
 		return failure.Value, nil
 	}
 	return value, err

@@ -1,7 +1,6 @@
 package modules
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +12,6 @@ import (
 )
 
 const (
-	// maxOutput bounds what is kept of each of a command's streams.
-	maxOutput = 16 << 20
 	// killDelay is what a process group has between being asked and being made to end.
 	killDelay = time.Second
 	// strayDelay is how long the output of processes that outlive their command is waited for.
@@ -42,13 +39,6 @@ type command struct {
 	kept *verdict
 }
 
-// output of a command that was started.
-type output struct {
-	pid, code      int
-	stdout, stderr string
-	timedOut       bool
-}
-
 // exec runs a command in a process group of its own and waits for it. The error says that it could not be started or
 // that ctx ended it; then the output is what it has printed so far, with the pid. A command that ran into its timeout is
 // an output with timedOut and code 124.
@@ -65,13 +55,15 @@ func (env *Env) exec(ctx context.Context, c command) (output, error) {
 	if c.leaves && c.timeout == 0 { // nobody would be left to end it
 		p.leaves, p.turn = env.Leaves, turnOf(ctx)
 	}
-	var stdout, stderr capped
+	var stdout, stderr strings.Builder
+	streams := newCapped(&stdout, &stderr)
 	show := env.Output
 	if !c.shown {
 		show = nil
 	}
-	out, err := p.run(ctx, c.timeout, tee(&stdout, show, false), tee(&stderr, show, true), nil)
-	out.stdout, out.stderr = stdout.text(c.raw), stderr.text(c.raw)
+	out, err := p.run(ctx, c.timeout, tee(&streams[0], show, false), tee(&streams[1], show, true), nil)
+	out.dropped = [2]int64{streams[0].dropped, streams[1].dropped}
+	out.take(stdout.String(), stderr.String(), c.raw)
 	if out.pid != 0 && ctx.Err() != nil && !errors.Is(err, errLeftBehind) {
 		return out, p.ended(context.Cause(ctx))
 	}
@@ -183,29 +175,3 @@ func tee(w io.Writer, show func(stderr bool, text []byte), stderr bool) io.Write
 type showing func([]byte)
 
 func (s showing) Write(p []byte) (int, error) { s(p); return len(p), nil }
-
-// capped keeps the first maxOutput bytes that are written to it.
-type capped struct {
-	buf     bytes.Buffer
-	dropped int64
-}
-
-func (c *capped) Write(p []byte) (int, error) {
-	keep := min(len(p), maxOutput-c.buf.Len())
-	c.buf.Write(p[:keep])
-	c.dropped += int64(len(p) - keep)
-	return len(p), nil
-}
-
-func (c *capped) text(raw bool) string { return outputText(c.buf.String(), c.dropped, raw) }
-
-// outputText is output without trailing white space, as Salt returns it, and as valid UTF-8.
-func outputText(text string, dropped int64, raw bool) string {
-	if text = strings.ToValidUTF8(text, "�"); !raw {
-		text = strings.TrimRight(text, " \t\r\n\v\f")
-	}
-	if dropped > 0 {
-		text += fmt.Sprintf("\n[%d more bytes of output were dropped]", dropped)
-	}
-	return text
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -117,20 +116,17 @@ func expandHome(path string) string {
 	return path
 }
 
-// maxRead bounds what file.read takes into memory.
-const maxRead = 16 << 20
-
 func readFile(path string) (string, error) {
 	file, err := openRegular(expandHome(path))
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxRead+1))
-	if err == nil && len(data) > maxRead {
-		return "", fmt.Errorf("%q has more than the %d bytes that can be returned", file.Name(), maxRead)
+	text, more, err := readText(file, maxOutput)
+	if more {
+		return "", fmt.Errorf("%q has more than the %d bytes that can be returned", file.Name(), maxOutput)
 	}
-	return string(data), err
+	return text, err
 }
 
 // openRegular opens a file to read it whole: a device or a pipe may have no end.

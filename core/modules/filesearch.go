@@ -215,7 +215,7 @@ func findFilters(args Args) ([]filter, error) {
 			return nil, err
 		}
 		out = append(out, func(path string, info fs.FileInfo) (bool, error) {
-			if !info.Mode().IsRegular() || info.Size() > maxRead {
+			if !info.Mode().IsRegular() || info.Size() > maxSearched {
 				return false, nil
 			}
 			data, err := os.ReadFile(path)
@@ -227,6 +227,9 @@ func findFilters(args Args) ([]filter, error) {
 	}
 	return out, nil
 }
+
+// maxSearched is the size of a file beyond which nothing is looked for in it: it is held in memory for that.
+const maxSearched = 16 << 20
 
 // sizeFits compares a size with a limit: + is at least, - at most, neither is exactly.
 func sizeFits(text string, size, limit int64) bool {

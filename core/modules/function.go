@@ -49,6 +49,8 @@ type Failure struct {
 	// Code is the exit code that a shell user would expect; never 0.
 	Code int
 	Msg  string
+
+	cut bool // the value is not whole
 }
 
 func (f *Failure) Error() string { return f.Msg }

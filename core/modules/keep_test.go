@@ -88,7 +88,7 @@ func TestKeptIsTheSame(t *testing.T) {
 		{"cmd.run", []any{"kill -9 $$"}, nil},
 		{"cmd.run", []any{"exec sleep 60"}, map[string]any{"timeout": 0.3}},
 		{"cmd.run", []any{"echo one > /dev/stderr; echo two > /dev/stdout; echo three > /dev/stderr"}, nil},
-		{"cmd.run", []any{"head -c 17000000 /dev/zero | tr '\\0' x"}, nil},
+		{"cmd.run", []any{"head -c 66000000 /dev/zero | tr '\\0' x"}, nil},
 		{"cmd.run_stdout", []any{"echo out; echo err >&2"}, map[string]any{"rstrip": false}},
 		{"cmd.run_stderr", []any{"echo out; echo err >&2"}, nil},
 		{"cmd.retcode", []any{"exit 3"}, nil},

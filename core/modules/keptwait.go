@@ -106,17 +106,17 @@ func (w *keptWait) outcome(ctx context.Context) (output, error) {
 	if err != nil && !lost {
 		return output{}, w.spec.Process.failed(fmt.Errorf("how it ended cannot be read: %w", err))
 	}
-	out := output{pid: end.PID, code: end.Code, timedOut: end.TimedOut}
+	out := output{pid: end.PID, code: end.Code, timedOut: end.TimedOut, dropped: end.Dropped, full: end.Full}
 	if lost {
 		_, out.pid = w.pids()
 	}
-	for i, to := range [2]*string{&out.stdout, &out.stderr} {
-		text, err := os.ReadFile(filepath.Join(w.dir, keptStreams[i]))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var texts [2]string
+	for i := range texts {
+		if texts[i], err = w.printed(i); err != nil {
 			return out, w.spec.Process.failed(fmt.Errorf("what it printed cannot be read: %w", err))
 		}
-		*to = outputText(string(text), end.Dropped[i], w.spec.Verdict.Raw)
 	}
+	out.take(texts[0], texts[1], w.spec.Verdict.Raw)
 	switch {
 	case lost && ctx.Err() != nil, end.Ended == endedSignal && ctx.Err() != nil:
 		return out, w.spec.Process.ended(context.Cause(ctx))
@@ -130,6 +130,20 @@ func (w *keptWait) outcome(ctx context.Context) (output, error) {
 		return out, w.spec.Process.ended(errors.New("its supervisor was told to end it, by somebody else than the peel"))
 	}
 	return out, nil
+}
+
+// printed is what a stream has; nothing where it was never opened.
+func (w *keptWait) printed(i int) (string, error) {
+	file, err := os.Open(filepath.Join(w.dir, keptStreams[i]))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	text, _, err := readText(file, maxOutput)
+	return text, err
 }
 
 // showNew shows what the command has printed since the last look.

@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,6 +55,7 @@ type keptOutcome struct {
 	TimedOut bool     `json:"timed_out,omitempty"`
 	Ended    string   `json:"ended,omitempty"` // why the supervisor ended it: endedSignal or endedDeadline
 	Dropped  [2]int64 `json:"dropped"`
+	Full     string   `json:"full,omitempty"` // why the disk did not take it
 }
 
 const (
@@ -148,9 +150,12 @@ func (spec *keptCommand) supervise(ctx context.Context, stdout, stderr, lock *os
 		ctx, cancel = context.WithDeadlineCause(ctx, spec.Deadline.Add(deadlineGrace), errJobTime)
 		defer cancel()
 	}
-	streams := [2]cappedFile{{file: stdout}, {file: stderr}}
+	streams := newCapped(stdout, stderr)
 	out, err := spec.Process.run(ctx, spec.Timeout, &streams[0], &streams[1], func(pid int) { fmt.Fprintf(lock, "%d\n", pid) })
 	outcome := keptOutcome{PID: out.pid, Code: out.code, TimedOut: out.timedOut, Dropped: [2]int64{streams[0].dropped, streams[1].dropped}}
+	if err := cmp.Or(streams[0].failure, streams[1].failure); err != nil {
+		outcome.Full = err.Error()
+	}
 	switch {
 	case out.pid == 0 && err != nil:
 		outcome.Error = err.Error()
@@ -162,20 +167,6 @@ func (spec *keptCommand) supervise(ctx context.Context, stdout, stderr, lock *os
 		outcome.Error = err.Error()
 	}
 	return outcome
-}
-
-// cappedFile keeps the first maxOutput bytes that are written to it. What the disk does not take is dropped: the command
-// is not to fail for it.
-type cappedFile struct {
-	file          *os.File
-	kept, dropped int64
-}
-
-func (c *cappedFile) Write(p []byte) (int, error) {
-	n, _ := c.file.Write(p[:min(int64(len(p)), maxOutput-c.kept)])
-	c.kept += int64(n)
-	c.dropped += int64(len(p) - n)
-	return len(p), nil
 }
 
 func readKept(path string) (*keptCommand, error) {

@@ -32,6 +32,9 @@ func (env *Env) mustWith(ctx context.Context, stdin string, words ...string) (st
 	if err == nil {
 		err = toolError(words[0], out)
 	}
+	if err == nil {
+		err = out.cut(words[0], out.dropped[0])
+	}
 	return out.stdout, err
 }
 
