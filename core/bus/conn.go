@@ -61,8 +61,9 @@ type Conn struct {
 
 	errors     atomic.Uint64
 	reconnects atomic.Uint64
-	foreign    atomic.Uint64          // messages passed over: see classify
-	trouble    atomic.Pointer[string] // why the last attempt to connect failed
+	foreign    atomic.Uint64             // messages passed over: see classify
+	trouble    atomic.Pointer[string]    // why the last attempt to connect failed
+	awaySince  atomic.Pointer[time.Time] // since when it has been told that there is no connection
 
 	mu        sync.Mutex
 	onConnect map[int]func()
@@ -139,6 +140,7 @@ func (c *Conn) natsOptions() ([]nats.Option, error) {
 		nats.ReconnectHandler(func(*nats.Conn) { c.reconnects.Add(1); c.warnPlaintext(); c.connected() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
+				c.away()
 				c.log.Warn("disconnected from NATS", "error", err)
 			}
 		}),
@@ -168,9 +170,16 @@ func (c *Conn) natsOptions() ([]nats.Option, error) {
 	return options, nil
 }
 
+// away notes that the log tells of a connection that is not there, for it to tell when it is.
+func (c *Conn) away() {
+	now := time.Now()
+	c.awaySince.CompareAndSwap(nil, &now)
+}
+
 // unreached tells of a failed attempt to connect, once for each reason.
 func (c *Conn) unreached(err error) {
 	c.errors.Add(1)
+	c.away()
 	text := explainConnect(c.opts, err).Error()
 	level := slog.LevelDebug
 	if last := c.trouble.Swap(&text); last == nil || *last != text {
@@ -263,6 +272,9 @@ func (c *Conn) refuse(subject string, err error) {
 
 func (c *Conn) connected() {
 	c.trouble.Store(nil)
+	if since := c.awaySince.Swap(nil); since != nil {
+		c.log.Info("connected to NATS", "away", time.Since(*since).Round(time.Millisecond))
+	}
 	c.mu.Lock()
 	hooks := make([]func(), 0, len(c.onConnect))
 	for _, f := range c.onConnect {
