@@ -26,7 +26,7 @@ func registerLint(r *Registry) {
 }
 
 func lint(ctx context.Context, env *Env, _ Args) (any, error) {
-	problems, err := NewRunner(env, RunOptions{Test: true}).Lint(ctx)
+	problems, err := NewRunner(env, RunOptions{Test: true}).Lint(ctx, LintCheck(env))
 	if err != nil {
 		return nil, err
 	}

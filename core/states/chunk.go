@@ -30,6 +30,7 @@ type chunk struct {
 	// prerequired are the states that run before this one because it would change.
 	prerequired []*chunk
 	mark        uint8 // of the search for cycles
+	flawed      bool  // not all of its arguments could be read
 }
 
 // requisite holds the targets of one kind, in groups that several chunks may share.
@@ -83,25 +84,32 @@ func (c *chunk) arg(key string) *argument {
 func (c *compiler) expand() {
 	for _, b := range c.blocks {
 		for _, d := range b.decls {
-			before := len(c.errors)
-			if c.expandDecl(b, d); len(c.errors) > before {
-				c.broken[b.id] = true
+			before, chunks := len(c.errors), len(c.chunks)
+			c.expandDecl(b, d)
+			if len(c.errors) == before && !d.flawed {
+				continue
+			}
+			c.broken[b.id] = true
+			for _, ch := range c.chunks[chunks:] {
+				c.broken[ch.name] = true
 			}
 		}
 	}
 }
 
 func (c *compiler) expandDecl(b *block, d *decl) {
-	if d.function == "" {
-		c.failAt(d.pos, "%q does not say which function of %s: write %s.<function>", b.id, d.module, d.module)
-		return
-	}
 	fn, err := c.opts.Registry.Lookup(d.module + "." + d.function)
-	if err != nil {
+	switch {
+	case d.flawed && d.function == "":
+		fn = &Function{Name: d.module, Open: true}
+	case d.function == "":
+		c.failAt(d.pos, "%q does not say which function of %s: write %s.<function>", b.id, d.module, d.module)
+		fn = &Function{Name: d.module, Open: true}
+	case err != nil:
 		c.failAt(d.pos, "%v", err)
-		return
+		fn = &Function{Name: d.module + "." + d.function, Open: true} // its requisites are looked at all the same
 	}
-	base := chunk{id: b.id, name: b.id, module: d.module, function: d.function, fn: fn, pos: d.pos}
+	base := chunk{id: b.id, name: b.id, module: d.module, function: d.function, fn: fn, pos: d.pos, flawed: d.flawed}
 	base.pos.file = b.pos.file // an id extended elsewhere still belongs to its own file
 	if d.pos.file != b.pos.file {
 		base.pos.line = b.pos.line
@@ -213,8 +221,8 @@ func (c *compiler) inherit() {
 					find = index.findIn
 				}
 				group, problem := find(t, user)
-				if problem != "" && !c.excused(t) {
-					c.failAt(arg.entry(t.entry), "%s of %q: %s", form, user.id, problem)
+				if problem != "" {
+					c.missing(t, user.pos.file, arg.entry(t.entry), "%s of %q: %s", form, user.id, problem)
 				}
 				for _, other := range group {
 					if form == "use" {
@@ -276,7 +284,7 @@ func (c *compiler) bind() {
 			if _, given := ch.args[p.Name]; given {
 				continue
 			}
-			if p.Required {
+			if p.Required && !ch.flawed {
 				c.failAt(ch.pos, "%s of %q: argument %q is missing", ch.fn.Name, ch.id, p.Name)
 			} else if p.Default != nil {
 				ch.args[p.Name] = p.Default

@@ -28,10 +28,11 @@ type compiler struct {
 	chunks   []*chunk
 	params   map[*Function]map[string]*Param
 	errors   []*Error
-	// broken ids have mistakes of their own, and lost is set once a whole file is missing: that a requisite does not
-	// find one of these is not another mistake.
+	// broken ids and names have mistakes of their own, and gaps are what could not be read: that a requisite does not find
+	// one of these is not another mistake.
 	broken map[string]bool
-	lost   bool
+	gaps   []gap
+	lint   *linting // nil but for Lint
 }
 
 // Compile reads the SLS files and everything they include and returns what to run, in definition order: an included
@@ -55,10 +56,16 @@ func (c *compiler) environment(name string) error {
 		return err
 	}
 	if known != nil && !slices.Contains(known, name) {
-		err := &Error{Msg: fmt.Sprintf("there is no environment %q%s in the states tree", name, config.DidYouMean(name, known)), err: fs.ErrNotExist}
-		return &CompileError{Errors: []*Error{err}}
+		return &CompileError{Errors: []*Error{{Msg: noEnvironment(name, known), err: fs.ErrNotExist}}}
 	}
 	return nil
+}
+
+func noEnvironment(name string, known []string) string {
+	if hint := config.DidYouMean(name, known); hint != "" {
+		return fmt.Sprintf("there is no environment %q%s in the states tree", name, hint)
+	}
+	return fmt.Sprintf("there is no environment %q in the states tree: there are %s", name, strings.Join(known, ", "))
 }
 
 func (r *Runner) compiler(ctx context.Context) *compiler {
@@ -78,12 +85,12 @@ func (c *compiler) finish() (*Plan, error) {
 	c.expand()
 	c.inherit()
 	c.bind()
+	if c.lint != nil && c.lint.check != nil {
+		c.check()
+	}
 	c.setOrders()
 	c.link()
-	var order []*chunk
-	if len(c.errors) == 0 {
-		order = c.sort()
-	}
+	order := c.sort()
 	if len(c.errors) > 0 {
 		return nil, c.problems()
 	}
@@ -123,7 +130,7 @@ func (c *compiler) include(in include) {
 		}
 	}
 	if !found {
-		c.lost = true
+		c.lose(in.sls, in.pos, nil)
 		c.failAt(in.pos, "no SLS matches %q", in.sls)
 	}
 }
@@ -143,7 +150,7 @@ func (c *compiler) load(env, sls string, from pos) {
 		if _, known := c.files[problem.File]; !known {
 			c.files[problem.File] = len(c.files)
 		}
-		c.lost = true
+		c.lose(sls, from, file)
 		c.fail(problem)
 		return
 	}
@@ -151,11 +158,13 @@ func (c *compiler) load(env, sls string, from pos) {
 	doc, problems := file.content()
 	file.root = nil
 	c.errors = append(c.errors, problems...)
-	c.lost = c.lost || len(problems) > 0
+	if len(problems) > 0 {
+		c.lose(sls, from, file)
+	}
 	for _, in := range doc.includes {
 		name, ok := absolute(in.sls, file)
 		if !ok {
-			c.lost = true
+			c.lose(in.sls, in.pos, nil)
 			c.failAt(in.pos, "include %q leads out of the tree", in.sls)
 			continue
 		}
@@ -163,7 +172,7 @@ func (c *compiler) load(env, sls string, from pos) {
 		if in.env == "" {
 			in.env = file.env
 		} else if err := c.environment(in.env); err != nil {
-			c.lost = true
+			c.lose(in.sls, in.pos, nil)
 			c.failAt(in.pos, "include %q: %v", in.sls, err)
 			continue
 		}
@@ -218,7 +227,7 @@ func (c *compiler) extend() {
 				b = c.byName(ext)
 			}
 			if b == nil {
-				c.failAt(ext.pos, "extend: there is no id %q%s: include the file that declares it", ext.id, config.DidYouMean(ext.id, c.ids()))
+				c.missing(target{name: ext.id}, doc.file, ext.pos, "extend: there is no id %q%s: include the file that declares it", ext.id, config.DidYouMean(ext.id, c.ids()))
 				continue
 			}
 			for _, d := range ext.decls {

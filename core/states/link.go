@@ -26,9 +26,7 @@ func (c *compiler) link() {
 				}
 				group, problem := find(t, ch)
 				if problem != "" {
-					if !c.excused(t) {
-						c.failAt(arg.entry(t.entry), "%s of %q: %s", arg.key, ch.id, problem)
-					}
+					c.missing(t, ch.pos.file, arg.entry(t.entry), "%s of %q: %s", arg.key, ch.id, problem)
 					continue
 				}
 				if !form.reverse {
@@ -55,6 +53,3 @@ func (c *compiler) link() {
 		}
 	}
 }
-
-// excused reports whether a target is missing only because of another mistake.
-func (c *compiler) excused(t target) bool { return c.lost || c.broken[t.name] }

@@ -17,7 +17,7 @@ func TestLint(t *testing.T) {
 		"good.zy":        "good:\n  test.nop: []\n",
 		"files/conf.txt": "not an sls",
 	}
-	problems, err := runner(files).Lint(t.Context())
+	problems, err := runner(files).Lint(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestLint(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	problems, err = runner(tree{"good.zy": files["good.zy"]}).Lint(t.Context())
+	problems, err = runner(tree{"good.zy": files["good.zy"]}).Lint(t.Context(), nil)
 	if err != nil || len(problems) > 0 {
 		t.Errorf("a good tree has %v (%v)", problems, err)
 	}

@@ -93,42 +93,36 @@ func (c *compiler) sort() []*chunk {
 	c.chunks = byPriority
 	s := sorter{c: c, order: make([]*chunk, 0, len(c.chunks))}
 	for _, ch := range byPriority {
-		if !s.visit(ch) {
-			return nil
-		}
+		s.visit(ch)
 	}
 	return s.order
 }
 
 type sorter struct {
-	c     *compiler
-	order []*chunk
-	path  []*chunk
+	c        *compiler
+	order    []*chunk
+	path     []*chunk
+	reported map[*chunk]bool // states of cycles
 }
 
-// visit places what ch needs and then ch. It returns false, having reported it, at a cycle.
-func (s *sorter) visit(ch *chunk) bool {
+// visit places what ch needs and then ch. A cycle is reported, and then taken as if its last requisite were not there.
+func (s *sorter) visit(ch *chunk) {
 	switch ch.mark {
 	case done:
-		return true
+		return
 	case visiting:
 		s.cycle(ch)
-		return false
+		return
 	}
 	ch.mark = visiting
 	s.path = append(s.path, ch)
-	ok := true
 	ch.needs(func(other *chunk) bool {
-		ok = s.visit(other)
-		return ok
+		s.visit(other)
+		return true
 	})
-	if !ok {
-		return false
-	}
 	s.path = s.path[:len(s.path)-1]
 	ch.mark = done
 	s.order = append(s.order, ch)
-	return true
 }
 
 // needs calls do for every chunk that must have run before this one, until do returns false.
@@ -188,10 +182,20 @@ func (c *chunk) foreseen(seen map[*chunk]bool, do func(*chunk) bool) bool {
 	return true
 }
 
+// cycle reports what leads from ch to itself, unless it meets a cycle that is reported: breaking that may be enough.
 func (s *sorter) cycle(ch *chunk) {
-	from := slices.Index(s.path, ch)
+	path := s.path[slices.Index(s.path, ch):]
+	if slices.ContainsFunc(path, func(c *chunk) bool { return s.reported[c] }) {
+		return
+	}
+	if s.reported == nil {
+		s.reported = map[*chunk]bool{}
+	}
+	for _, c := range path {
+		s.reported[c] = true
+	}
 	var steps []string
-	for _, step := range append(slices.Clone(s.path[from:]), ch) {
+	for _, step := range append(slices.Clone(path), ch) {
 		steps = append(steps, step.label()+" ("+step.pos.String()+")")
 	}
 	s.c.failAt(ch.pos, "states that need each other: %s", strings.Join(steps, " -> "))

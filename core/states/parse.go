@@ -40,6 +40,7 @@ type decl struct {
 	// dotted says that the function was written with the module, and at how many arguments come before it.
 	dotted bool
 	at     int
+	flawed bool // some arguments could not be read
 }
 
 func (d *decl) arg(key string) *argument {
@@ -264,16 +265,15 @@ func (p *parser) decl(id, key string, keyNode, node *yaml.Node) *decl {
 		case yaml.ScalarNode:
 			if d.function != "" || item.Tag != "!!str" || strings.ContainsAny(item.Value, " .:") {
 				p.fail(item.Line, "%q under %s of %q is not an argument: write - name: value", item.Value, key, id)
-				return nil
+				d.flawed = true
+				continue
 			}
 			d.function, d.at = item.Value, len(d.args)
 		case yaml.MappingNode:
-			if !p.arguments(d, id, item) {
-				return nil
-			}
+			d.flawed = !p.arguments(d, id, item) || d.flawed
 		default:
 			p.fail(item.Line, "an argument of %s under %q is a list: write - name: value", key, id)
-			return nil
+			d.flawed = true
 		}
 	}
 	return d

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -112,7 +113,7 @@ func (r *Runner) slsNames(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// read loads, renders and parses an SLS file of an environment. The error is an *Error.
+// read loads, renders and parses an SLS file of an environment. Beside an error stands what could be loaded, or nil.
 func (r *Runner) read(ctx context.Context, env, sls string, from pos) (*slsFile, *Error) {
 	ctx = files.InEnvironment(ctx, env)
 	file, source, err := r.find(ctx, sls)
@@ -122,7 +123,7 @@ func (r *Runner) read(ctx context.Context, env, sls string, from pos) (*slsFile,
 		if env != files.Base {
 			in = fmt.Sprintf(" in environment %q", env)
 		}
-		missing := from.errorf("there is no SLS %q%s%s: looked for %s", sls, in, config.DidYouMean(sls, names), strings.Join(candidates(sls), ", "))
+		missing := from.errorf("there is no SLS %q%s%s: looked for %s", sls, in, config.DidYouMean(sls, withoutTop(names)), strings.Join(candidates(sls), ", "))
 		missing.err = fs.ErrNotExist
 		return nil, missing
 	}
@@ -134,9 +135,14 @@ func (r *Runner) read(ctx context.Context, env, sls string, from pos) (*slsFile,
 	f := &slsFile{env: env, sls: sls, path: file, source: string(source)}
 	f.vars = r.fileVars(f)
 	if problem := r.renderFile(ctx, f, source); problem != nil {
-		return nil, problem
+		return f, problem
 	}
 	return f, f.parse()
+}
+
+// withoutTop is the SLS names that can be meant where one is named: not the top file.
+func withoutTop(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "top" })
 }
 
 // fileVars adds what Salt tells a file of itself.

@@ -12,6 +12,7 @@ import (
 	"github.com/ptorbus/zester/core/config"
 	"github.com/ptorbus/zester/core/document"
 	"github.com/ptorbus/zester/core/files"
+	grammar "github.com/ptorbus/zester/core/target"
 )
 
 // topFiles are the names of the top file, the first that exists is used.
@@ -88,6 +89,13 @@ func (r *Runner) readTops(ctx context.Context) (*topReader, error) {
 		return nil, err
 	}
 	t := &topReader{Runner: r}
+	var err error
+	if t.known, err = r.environments(ctx); err != nil {
+		return nil, err
+	}
+	if t.known == nil {
+		t.known = []string{files.Base}
+	}
 	for _, env := range envs {
 		file, problem := r.readTop(ctx, env)
 		if problem != nil {
@@ -99,9 +107,6 @@ func (r *Runner) readTops(ctx context.Context) (*topReader, error) {
 		t.file, t.env = file, env
 		if file.root != nil {
 			t.environments(file.root)
-		}
-		for _, a := range t.assigned {
-			a.closed = true
 		}
 	}
 	if t.file == nil {
@@ -139,15 +144,17 @@ func (r *Runner) readTop(ctx context.Context, env string) (*slsFile, *Error) {
 type topReader struct {
 	parser
 	*Runner
-	env      string // of the file
+	env      string   // of the file
+	known    []string // environments
 	assigned []*assigned
-	named    []include // for whatever host
+	named    [][]include // for whatever host, by target
 }
 
-// assigned is an Assignment; closed, once the top file that began it is read to its end.
+// assigned is an Assignment; by is the environment of the top file whose part it is to say what is in it, empty as long as
+// others only add to it with - environment: sls.
 type assigned struct {
 	Assignment
-	closed bool
+	by string
 }
 
 // open returns what is assigned of an environment, for the file that is read to add to it; nil if that is for another
@@ -156,11 +163,20 @@ func (t *topReader) open(env string) *assigned {
 	if t.opts.Env != "" && env != t.opts.Env || t.env != files.Base && env != t.env {
 		return nil
 	}
+	a := t.of(env)
+	if a.by == "" {
+		a.by = t.env
+	}
+	if a.by != t.env {
+		return nil
+	}
+	return a
+}
+
+// of returns what is assigned of an environment.
+func (t *topReader) of(env string) *assigned {
 	for _, a := range t.assigned {
 		if a.Env == env {
-			if a.closed {
-				return nil
-			}
 			return a
 		}
 	}
@@ -171,10 +187,10 @@ func (t *topReader) open(env string) *assigned {
 
 // environments reads `base: {target: [sls]}`, and targets without an environment above them.
 func (t *topReader) environments(root *yaml.Node) {
-	err := t.Pairs(root, func(key string, _, value *yaml.Node) error {
+	err := t.Pairs(root, func(key string, keyNode, value *yaml.Node) error {
 		if value = document.Resolve(value); value.Kind != yaml.MappingNode {
 			if into := t.open(t.env); into != nil {
-				t.target(into, key, value)
+				t.target(into, key, keyNode.Line, value)
 			}
 			return nil
 		}
@@ -182,8 +198,8 @@ func (t *topReader) environments(root *yaml.Node) {
 		if into == nil {
 			return nil
 		}
-		return t.Pairs(value, func(key string, _, value *yaml.Node) error {
-			t.target(into, key, document.Resolve(value))
+		return t.Pairs(value, func(key string, keyNode, value *yaml.Node) error {
+			t.target(into, key, keyNode.Line, document.Resolve(value))
 			return nil
 		})
 	})
@@ -192,8 +208,8 @@ func (t *topReader) environments(root *yaml.Node) {
 	}
 }
 
-// target reads the list under a target and keeps its SLS names if the target matches.
-func (t *topReader) target(into *assigned, target string, node *yaml.Node) {
+// target reads the list under a target, whose own line is given, and keeps its SLS names if the target matches.
+func (t *topReader) target(into *assigned, target string, line int, node *yaml.Node) {
 	items := node.Content
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!str" && node.Value != "":
@@ -202,13 +218,12 @@ func (t *topReader) target(into *assigned, target string, node *yaml.Node) {
 		t.fail(node.Line, "target %q takes a list of SLS names, not %s", target, document.Describe(node))
 		return
 	}
-	var names []string
+	var named []include
 	expression := target
 	for _, item := range items {
 		item = document.Resolve(item)
 		if item.Kind == yaml.ScalarNode && item.Value != "" {
-			names = append(names, item.Value)
-			t.named = append(t.named, include{into.Env, item.Value, pos{t.file, item.Line}})
+			named = append(named, include{into.Env, item.Value, pos{t.file, item.Line}})
 			continue
 		}
 		m, err := t.Plain(item)
@@ -218,23 +233,35 @@ func (t *topReader) target(into *assigned, target string, node *yaml.Node) {
 			continue
 		}
 		for _, key := range sortedKeys(options) {
-			kind, _ := options[key].(string)
-			prefix, known := matchers[kind]
-			if key != "match" || !known {
-				t.fail(item.Line, "target %q: unknown option %q: %s%s", target, key, describe(options[key]), config.DidYouMean(kind, sortedKeys(matchers)))
-				continue
+			text, _ := options[key].(string)
+			prefix, known := matchers[text]
+			switch {
+			case key == "match" && known:
+				expression = prefix + target
+			case len(options) == 1 && text != "" && slices.Contains(t.known, key): // - dev: name
+				named = append(named, include{key, text, pos{t.file, item.Line}})
+			case key == "match":
+				t.fail(item.Line, "target %q: unknown option %q: %s%s", target, key, describe(options[key]), config.DidYouMean(text, sortedKeys(matchers)))
+			case len(options) == 1 && text != "":
+				t.fail(item.Line, "target %q: %s", target, noEnvironment(key, t.known))
+			default:
+				t.fail(item.Line, "target %q: unknown option %q: %s", target, key, describe(options[key]))
 			}
-			expression = prefix + target
 		}
 	}
+	t.named = append(t.named, named)
 	matched, err := t.match(expression)
-	if err != nil {
-		t.fail(node.Line, "target %q: %v", target, err)
+	if _, quoted := errors.AsType[*grammar.Error](err); quoted {
+		t.fail(line, "%v", err) // it names the target itself
+	} else if err != nil {
+		t.fail(line, "target %q: %v", target, err)
+	}
+	if !matched || err != nil {
 		return
 	}
-	for _, name := range names {
-		if matched && !slices.Contains(into.SLS, name) {
-			into.SLS = append(into.SLS, name)
+	for _, in := range named {
+		if a := t.of(in.env); !slices.Contains(a.SLS, in.sls) {
+			a.SLS = append(a.SLS, in.sls)
 		}
 	}
 }

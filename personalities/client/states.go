@@ -17,9 +17,9 @@ type statesCommands struct {
 	Graph statesGraph `cmd:"" help:"Print which states look at which others."`
 }
 
-// compiler compiles the tree for a host that need not be this one; nothing is run, and nobody shares anything: there are
+// compileEnv is for compiling the tree for a host that need not be this one; nothing is run, and nobody shares anything: there are
 // states in trees that are made of what others share.
-func (h *host) compiler(s *session, factsFile string) (*states.Runner, error) {
+func (h *host) compileEnv(s *session, factsFile string) (*modules.Env, error) {
 	dir, _, err := trees(h.Tree)
 	if err != nil {
 		return nil, fmt.Errorf("--tree %w", err)
@@ -38,7 +38,7 @@ func (h *host) compiler(s *session, factsFile string) (*states.Runner, error) {
 		return nil, err
 	}
 	env.Basket = func(context.Context, string, string, bool) ([]map[string]any, error) { return nil, nil }
-	return modules.NewRunner(env, modules.RunOptions{Test: true}), nil
+	return env, nil
 }
 
 type statesLint struct {
@@ -62,11 +62,11 @@ func (c *statesLint) Run(s *session) error {
 	if c.Dir != "" {
 		c.Tree = []string{c.Dir}
 	}
-	r, err := c.compiler(s, c.Facts)
+	env, err := c.compileEnv(s, c.Facts)
 	if err != nil {
 		return err
 	}
-	mistakes, err := r.Lint(s.ctx)
+	mistakes, err := modules.NewRunner(env, modules.RunOptions{Test: true}).Lint(s.ctx, modules.LintCheck(env))
 	if err != nil {
 		return err
 	}
@@ -93,11 +93,11 @@ type statesGraph struct {
 }
 
 func (c *statesGraph) Run(s *session) error {
-	r, err := c.compiler(s, c.Facts)
+	env, err := c.compileEnv(s, c.Facts)
 	if err != nil {
 		return err
 	}
-	plan, err := r.Compile(s.ctx, strings.Split(c.SLS, ","))
+	plan, err := modules.NewRunner(env, modules.RunOptions{Test: true}).Compile(s.ctx, strings.Split(c.SLS, ","))
 	var compile *states.CompileError
 	if errors.As(err, &compile) {
 		for _, m := range compile.Errors {
