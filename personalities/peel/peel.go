@@ -76,9 +76,11 @@ type peel struct {
 
 // Serve runs a peel until the context ends.
 func Serve(ctx context.Context, c Config, o Options) error {
-	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
-		return config.Invalid("state_dir", "%w", err)
+	release, err := hold(ctx, c.StateDir)
+	if err != nil {
+		return err
 	}
+	defer release()
 	own, err := basket.Parse("basket", c.Basket)
 	if err != nil {
 		return config.Invalid("basket", "%w", err)
