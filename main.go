@@ -80,12 +80,12 @@ func dispatch(ctx context.Context, args, environ []string, stdio config.Stdio) i
 	if len(rest) > 0 {
 		for _, p := range personalities() {
 			if p.name == rest[0] {
-				program := config.Program{Name: "zester " + p.name, Description: p.summary, Version: version}
+				program := config.Program{Name: "zester " + p.name, Description: p.summary, Version: version, Hint: client.NotAsTarget(p.name)}
 				return p.run(ctx, program, rest[1:], environ, stdio)
 			}
 		}
 	}
-	program := config.Program{Name: "zester", Usage: usage, Description: description, Notes: programs(), Version: version}
+	program := config.Program{Name: "zester", Usage: usage, Description: description, Notes: programs(), Siblings: listed(), Version: version}
 	return client.Run(ctx, program, rest, environ, stdio)
 }
 
@@ -114,6 +114,16 @@ const description = `Run functions on a fleet, keep its hosts in a declared stat
 Targets are globs of ids, L@a,b lists, E@ regular expressions, G@fact:glob (or fact:glob),
 P@fact:regexp, I@setting:glob, S@cidr and N@group, with and, or, not and parentheses. A peel
 that has the name of a command is L@name.`
+
+// listed are the names of the other personalities that people use.
+func listed() (names []string) {
+	for _, p := range personalities() {
+		if p.summary != "" {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
 
 // programs lists the other personalities for the end of --help.
 func programs() string {

@@ -33,6 +33,11 @@ type Program struct {
 	Files []string
 	// Known are structs of other programs that may share a file with this one. Their keys are accepted and ignored.
 	Known []any
+	// Hint, if set, gives what else to say of a command line that cannot be read; words are its arguments without flags.
+	// Empty is nothing.
+	Hint func(words []string) string
+	// Siblings are the names of other programs that are reached through this one's name.
+	Siblings []string
 	// Vars are what ${name} stands for in defaults and help texts of the struct's tags.
 	Vars map[string]string
 }
@@ -96,7 +101,7 @@ func Parse(program Program, dst any, args, environ []string, stdio Stdio) (*Invo
 		err = trace.Error
 	}
 	if err != nil {
-		return nil, usageError(program, clarify(parser, args, err))
+		return nil, misused(program, parser, args, err)
 	}
 	if done, err := answer(program, parser, trace, builtin, stdio); done {
 		return nil, err
@@ -131,7 +136,7 @@ func Parse(program Program, dst any, args, environ []string, stdio Stdio) (*Invo
 		return nil, invocation.Locate(err)
 	}
 	if err != nil {
-		return nil, usageError(program, err)
+		return nil, misused(program, parser, args, err)
 	}
 	return invocation, nil
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/ptorbus/zester/core/bus"
@@ -59,12 +60,12 @@ var configFiles = []string{"~/.zester/config.yaml", "/etc/zester/master.yaml"}
 
 // Run is the client's entry.
 func Run(ctx context.Context, p config.Program, args, environ []string, stdio config.Stdio) int {
-	p.Files, p.Known = configFiles, []any{&master.Config{}}
+	p.Files, p.Known, p.Hint = configFiles, []any{&master.Config{}}, hints(p.Siblings)
 	var c commandLine
 	return p.Main(&c, args, environ, stdio, func(inv *config.Invocation) error {
 		out := &sink{Writer: stdio.Out}
 		s := &session{
-			ctx: ctx, settings: &c, stdio: config.Stdio{In: stdio.In, Out: out, Err: stdio.Err}, version: p.Version,
+			ctx: ctx, settings: &c, stdio: config.Stdio{In: stdio.In, Out: out, Err: stdio.Err}, version: p.Version, programs: p.Siblings,
 			print: newPrinter(out, c.Format, c.StateOutput, environ),
 		}
 		defer s.close()
@@ -76,11 +77,24 @@ func Run(ctx context.Context, p config.Program, args, environ []string, stdio co
 	})
 }
 
-// commands are the names of all commands but that which may be left out.
-func commands() []string {
+// commands are the names of all commands but that which may be left out; groups are those that have commands of their own.
+func commands() []string { return commandsOf(func(reflect.Type) bool { return true }) }
+
+func groups() []string {
+	return commandsOf(func(t reflect.Type) bool {
+		return slices.ContainsFunc(reflect.VisibleFields(t), isCommand)
+	})
+}
+
+func isCommand(field reflect.StructField) bool {
+	_, ok := field.Tag.Lookup("cmd")
+	return ok
+}
+
+func commandsOf(wanted func(reflect.Type) bool) []string {
 	var names []string
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[commandLine]()) {
-		if _, ok := field.Tag.Lookup("cmd"); ok && field.Tag.Get("default") == "" {
+		if isCommand(field) && field.Tag.Get("default") == "" && wanted(field.Type) {
 			names = append(names, cmp.Or(field.Tag.Get("name"), strings.ToLower(field.Name)))
 		}
 	}
@@ -93,6 +107,7 @@ type session struct {
 	settings *commandLine
 	stdio    config.Stdio
 	version  string
+	programs []string // that are reached as commands are
 	print    *printer
 	conn     *bus.Conn
 	operator string

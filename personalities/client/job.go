@@ -64,7 +64,7 @@ func (c *jobCommand) Run(s *session) error {
 		return err
 	}
 	if !strings.Contains(c.Function, ".") {
-		if near := config.Nearest(c.Target, commands()); near != "" {
+		if near := mistyped(c.Target, s.programs); near != "" && near != c.Target {
 			return fmt.Errorf("there is no command %q (did you mean %q?), and function %q lacks its module: want <module>.<function>, like test.ping", c.Target, near, c.Function)
 		}
 	}
