@@ -81,6 +81,7 @@ type doubt struct {
 // linting is what a compile keeps for Lint.
 type linting struct {
 	check  Check
+	own    bool // what this host gets
 	loose  bool // these files are not all that a host gets
 	doubts []doubt
 }
@@ -110,9 +111,9 @@ type compiled struct {
 }
 
 // compile compiles SLS files together and keeps what there is in them.
-func (l *linter) compile(ctx context.Context, sls []include, loose bool) (*compiled, error) {
+func (l *linter) compile(ctx context.Context, sls []include, how linting) (*compiled, error) {
 	c := l.compiler(ctx)
-	c.lint = &linting{check: l.check, loose: loose}
+	c.lint = &how
 	for _, in := range sls {
 		c.include(in)
 	}
@@ -128,7 +129,7 @@ func (l *linter) compile(ctx context.Context, sls []include, loose bool) (*compi
 	}
 	out.doubts = c.lint.doubts
 	for i := range out.doubts {
-		if !loose {
+		if !how.loose {
 			out.doubts[i].gaps = c.gaps
 		}
 	}
@@ -185,7 +186,7 @@ func (l *linter) top(ctx context.Context, envs []string) error {
 		group = slices.DeleteFunc(slices.Clone(group), func(in include) bool {
 			return !l.there(in) || i > 0 && !isGlob(in.sls) && l.covered[files.InTree(in.env, in.dotted())]
 		})
-		c, err := l.compile(ctx, group, i > 0)
+		c, err := l.compile(ctx, group, linting{check: l.check, own: i == 0, loose: i > 0})
 		if err != nil {
 			return err
 		}
@@ -226,7 +227,7 @@ func (l *linter) rest(ctx context.Context, envs []string) error {
 			if l.covered[key] {
 				continue
 			}
-			c, err := l.compile(ctx, []include{{env: env, sls: name}}, false)
+			c, err := l.compile(ctx, []include{{env: env, sls: name}}, linting{check: l.check})
 			if err != nil {
 				return err
 			}
@@ -291,6 +292,17 @@ func (l *linter) found(d doubt) bool {
 	return false
 }
 
+// has reports whether texts stand in the file itself: those that a template makes are others on other hosts.
+func (f *slsFile) has(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.Contains(f.source, v)
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { return !f.has(item) })
+	}
+	return true
+}
+
 // check looks at the arguments' values.
 func (c *compiler) check() {
 	for _, ch := range c.chunks {
@@ -298,7 +310,7 @@ func (c *compiler) check() {
 		params := c.paramsOf(ch.fn)
 		for i := range ch.raw {
 			param := params[ch.raw[i].key]
-			if param == nil || ch.args[param.Name] == nil {
+			if param == nil || ch.args[param.Name] == nil || !c.lint.own && !ch.pos.file.has(ch.raw[i].value) {
 				continue
 			}
 			if err := c.lint.check(ctx, ch.fn, param, ch.args[param.Name]); err != nil {
