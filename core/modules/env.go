@@ -20,6 +20,8 @@ type Env struct {
 	RefreshFacts func(ctx context.Context) error
 	// Settings returns the peel's settings.
 	Settings func() *settings.Map
+	// RefreshSettings reads the settings anew, which comes by itself soon after they change.
+	RefreshSettings func(ctx context.Context) error
 	// Config returns the peel's configuration for config.get; may be nil.
 	Config func() map[string]any
 	// Basket returns entries with peel_id, value, updated (RFC 3339) and age (seconds, float), in peel order.

@@ -158,16 +158,17 @@ func registerFacts(r *Registry) {
 		func(data map[string]any, key, delimiter string) (any, bool) { return dig(data, key, delimiter) })
 	r.Register(
 		&Function{Name: "facts.refresh", Doc: "Collect and publish the facts anew.",
-			Run: func(ctx context.Context, env *Env, _ Args) (any, error) {
-				if env.RefreshFacts == nil {
-					return nil, errors.New("facts.refresh: facts cannot be collected here")
-				}
-				return true, env.RefreshFacts(ctx)
-			}},
+			Run: refreshFacts},
 	)
 	r.Alias("grains.fetch", "grains.get")
 	registerRead(r)
-	r.Alias("saltutil.refresh_grains", "facts.refresh")
+}
+
+func refreshFacts(ctx context.Context, env *Env, _ Args) (any, error) {
+	if env.RefreshFacts == nil {
+		return nil, errors.New("facts.refresh: facts cannot be collected here")
+	}
+	return true, env.RefreshFacts(ctx)
 }
 
 var filterParams = []Param{

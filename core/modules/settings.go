@@ -36,8 +36,18 @@ func checkPillarenv(args Args) error {
 
 func registerSettings(r *Registry) {
 	r.Register(
-		&Function{Name: "settings.items", Doc: "Return all settings.",
-			Run: func(_ context.Context, env *Env, _ Args) (any, error) { return env.pillar(), nil }},
+		&Function{Name: "settings.items", Doc: "Return all settings, or the named ones.", Rest: "names",
+			Params: append([]Param{{Name: "names", Kind: states.List, Doc: "names; all by default"}}, settingsEnv...),
+			Run: func(_ context.Context, env *Env, args Args) (any, error) {
+				if err := checkPillarenv(args); err != nil {
+					return nil, named("settings.items", err)
+				}
+				if len(args.Strings("names")) == 0 {
+					return env.pillar(), nil
+				}
+				args["default"] = "" // as settings.item has it
+				return items(args, func(name string) (any, bool) { return dig(env.pillar(), name, ":") }), nil
+			}},
 		&Function{Name: "settings.raw", Doc: "Return all settings, or one of the first level.",
 			Params: []Param{{Name: "key", Kind: states.Text, Doc: "name"}, settingsEnv[2]},
 			Run: func(_ context.Context, env *Env, args Args) (any, error) {
@@ -72,6 +82,7 @@ func registerSettings(r *Registry) {
 	for _, name := range []string{"items", "keys", "get", "item", "raw"} {
 		r.Alias("pillar."+name, "settings."+name)
 	}
+	r.Alias("pillar.data", "settings.items")
 	registerConfig(r)
 	registerMerge(r)
 }
