@@ -124,3 +124,14 @@ func TestReadsLargeFiles(t *testing.T) {
 		}
 	}
 }
+
+// TestDiskTakesNoMore: what the disk has no room for is told as that.
+func TestDiskTakesNoMore(t *testing.T) {
+	env, k, _ := kept(t)
+	k.Supervisor = append([]string{"/bin/sh", "-c", `ulimit -f 2048; exec "$@"`, "sh"}, k.Supervisor...)
+	value, err := call(t, env, "cmd.run", []any{"yes | head -c 3000000"}, nil)
+	var failure *modules.Failure
+	if !errors.As(err, &failure) || failure.Code != 1 || !strings.HasPrefix(err.Error(), "the last ") || !strings.HasSuffix(err.Error(), "stdout: file too large") {
+		t.Errorf("returned %s and %v, want a failure that names the file", short(value), err)
+	}
+}
