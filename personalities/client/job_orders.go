@@ -32,6 +32,9 @@ type (
 
 func (c *jobKill) Run(s *session) error {
 	return s.order(c.JID, jobs.Cancel, func(done jobs.Obeyed) string {
+		if done.Silent == 0 {
+			return "is cancelled: all its targets have returned"
+		}
 		text := "is cancelled: " + counted(done.Told, "peel is told", "peels are told")
 		if left := done.Silent - done.Told; left > 0 {
 			text += ", " + counted(left, "more when it connects", "more when they connect")
