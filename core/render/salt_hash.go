@@ -26,7 +26,7 @@ func saltHashFilters() map[string]filterFunc {
 		"random_hash": filterRandomHash, "rand_str": filterRandomHash, "random_str": filterRandomStr,
 		"file_hashsum": filterFileHash, "is_empty": filterIsEmpty, "is_text_file": filterIsText, "is_bin_file": filterIsBinary,
 		"list_files": filterListFiles, "which": filterWhich, "get_uid": filterUID,
-		"http_query": refuse("http_query", "call salt['http.query'] instead"),
+		"http_query": refuse("http_query", "call salt['cmd.run']('curl -fsS URL') instead"),
 	}
 }
 

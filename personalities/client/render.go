@@ -118,12 +118,12 @@ func readContext(path string) (map[string]any, error) {
 	if path == "" {
 		return vars, nil
 	}
-	data, err := os.ReadFile(path)
+	data, isJSON, err := readData(path)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, err
 	}
 	decode := render.DecodeYAML
-	if json.Valid(data) { // YAML takes 1e5 for a string and half an emoji for a mistake
+	if isJSON {
 		decode = render.DecodeJSON
 	}
 	v, err := decode(data)
@@ -142,16 +142,63 @@ func readContext(path string) (map[string]any, error) {
 	return vars, nil
 }
 
-// readSettings reads a file as a settings file is read; no file is no settings.
+// readData tells JSON from YAML, which takes 1e5 for a string and half an emoji for a mistake.
+func readData(path string) (data []byte, isJSON bool, err error) {
+	if data, err = os.ReadFile(path); err != nil {
+		return nil, false, fileError(err)
+	}
+	return data, json.Valid(data), nil
+}
+
+// readSettings reads a file as a settings file is read, or JSON; no file is no settings.
 func readSettings(path string) (*settings.Map, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := os.ReadFile(path)
+	data, isJSON, err := readData(path)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, err
 	}
-	return settings.Parse(path, data)
+	if !isJSON {
+		return settings.Parse(path, data)
+	}
+	v, err := render.DecodeJSON(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if v, err = settingOf(v); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	m, ok := v.(*settings.Map)
+	if !ok {
+		return nil, fmt.Errorf("%s: want a map of names to values", path)
+	}
+	return m, nil
+}
+
+// settingOf is what JSON holds as settings hold it, in its order. How deep it can be is checked where it is decoded.
+func settingOf(v any) (any, error) {
+	var err error
+	switch v := v.(type) {
+	case *render.Dict:
+		m := settings.NewMap(v.Len())
+		for k, e := range v.All() {
+			if e, err = settingOf(e); err != nil {
+				return nil, err
+			}
+			m.Set(fmt.Sprint(k), e)
+		}
+		return m, nil
+	case *render.List:
+		list := make([]any, len(v.Items()))
+		for i, e := range v.Items() {
+			if list[i], err = settingOf(e); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	return render.Plain(v)
 }
 
 // readMap is readContext for plain data, such as facts are.
