@@ -19,11 +19,11 @@ type demoCommand struct{}
 // the first step that does not do what it should.
 func (*demoCommand) Run(s *session) error {
 	began := time.Now()
-	dir, remove, err := workDir("")
+	dir, release, err := workDir("")
 	if err != nil {
 		return err
 	}
-	defer remove()
+	defer release()
 	f, err := start(s, dir)
 	if err != nil {
 		return err

@@ -37,9 +37,11 @@ type fleet struct {
 	failed  chan error
 	fresh   bool // the directory was empty
 
-	ctx    context.Context // of the peels
-	cancel context.CancelFunc
-	peels  sync.WaitGroup
+	patience time.Duration // with all that is waited for
+
+	ctx     context.Context // of what runs in this process
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 
 	mu     sync.Mutex
 	master *exec.Cmd
@@ -56,7 +58,7 @@ func start(s *session, dir string) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fleet{session: s, dir: dir, self: self, log: log, failed: make(chan error, 1)}
+	f := &fleet{session: s, dir: dir, self: self, log: log, failed: make(chan error, 1), patience: startTimeout}
 	f.ctx, f.cancel = context.WithCancel(s.ctx)
 	h, err := f.hierarchy()
 	if err != nil {
@@ -130,60 +132,6 @@ func writeYAML(path string, v any) error {
 	return config.WriteFile(path, data, 0o600)
 }
 
-// startMaster starts the master's process and returns when it answers. It dies with this one.
-func (f *fleet) startMaster() error {
-	cmd := exec.Command(f.self, "master", "--config", f.path("master.yaml"))
-	cmd.Env = f.plainEnvironment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	errors := &tail{to: f.session.stdio.Err}
-	cmd.Stdout, cmd.Stderr = errors, errors
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	done := make(chan struct{})
-	go func() {
-		cmd.Wait() // how it ended is told by what it printed
-		close(done)
-	}()
-	f.mu.Lock()
-	f.master, f.done = cmd, done
-	f.mu.Unlock()
-	return f.waitMaster(done, errors)
-}
-
-// startTimeout is how long the master may take to be ready; it takes a fraction of a second, but on a busy machine.
-const startTimeout = 2 * time.Minute
-
-func (f *fleet) waitMaster(done chan struct{}, said *tail) error {
-	deadline := time.After(startTimeout)
-	for {
-		if out, err := f.client(f.ctx, "enroll", "list"); err == nil || !strings.Contains(out, "no master") {
-			return nil
-		}
-		select {
-		case <-done:
-			return fmt.Errorf("the master does not start: %s", said.last())
-		case <-deadline:
-			return fmt.Errorf("the master is not ready after %s: %s", startTimeout, said.last())
-		case <-f.ctx.Done():
-			return f.ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// killMaster ends the master as a power cut would.
-func (f *fleet) killMaster() {
-	f.mu.Lock()
-	master, done := f.master, f.done
-	f.mu.Unlock()
-	if master == nil {
-		return
-	}
-	master.Process.Kill() // it may be gone already
-	<-done
-}
-
 // addPeel writes a peel's configuration and starts it; it enrolls if it has no credentials.
 func (f *fleet) addPeel(id string) error {
 	dir := f.path("peels", id)
@@ -206,7 +154,7 @@ func (f *fleet) addPeel(id string) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	f.peels.Go(func() {
+	f.running.Go(func() {
 		err := peel.Serve(f.ctx, c, peel.Options{Version: f.session.version, Log: f.log.With("peel", id), Confine: root})
 		if err != nil && f.ctx.Err() == nil {
 			select {
@@ -215,71 +163,6 @@ func (f *fleet) addPeel(id string) error {
 			}
 		}
 	})
-	return nil
-}
-
-// approveAll approves the peels and waits until all of them answer.
-func (f *fleet) approveAll(ctx context.Context, ids []string) error {
-	if err := f.waitFor(ctx, "the peels to ask for enrollment", func() bool {
-		out, err := f.client(ctx, "enroll", "list")
-		return err == nil && containsAll(out, ids)
-	}); err != nil {
-		return err
-	}
-	if out, err := f.client(ctx, "enroll", "list"); err == nil && strings.Contains(out, "pending") {
-		if out, err := f.client(ctx, "enroll", "approve", "--all"); err != nil {
-			return fmt.Errorf("%s", out)
-		}
-	}
-	if err := f.waitFor(ctx, "the peels to answer", func() bool {
-		out, err := f.client(ctx, "--timeout", "5s", "L@"+strings.Join(ids, ","), "test.ping")
-		return err == nil && containsAll(out, ids)
-	}); err != nil || !f.fresh {
-		return err // later the settings may say anything
-	}
-	return f.waitFurnished(ctx, ids)
-}
-
-// waitFurnished waits until the peels have the samples' settings and states, and share what they are to share. Each of these
-// comes to them by a way of its own.
-func (f *fleet) waitFurnished(ctx context.Context, ids []string) error {
-	for _, ask := range [][]string{
-		{"basket", "get", "*", "network.ip_addrs"}, {"basket", "get", "*", "disk.usage"}, {"basket", "get", "*", "custom.app_version"},
-		{"*", "state.show_top"},
-	} {
-		if err := f.waitFor(ctx, "the peels to have an answer for "+strings.Join(ask, " "), func() bool {
-			out, err := f.client(ctx, ask...)
-			return err == nil && containsAll(out, ids)
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func containsAll(text string, words []string) bool {
-	for _, w := range words {
-		if !strings.Contains(text, w) {
-			return false
-		}
-	}
-	return true
-}
-
-// waitFor asks until the answer is yes.
-func (f *fleet) waitFor(ctx context.Context, what string, done func() bool) error {
-	deadline := time.After(startTimeout)
-	for !done() {
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case err := <-f.failed:
-			return err
-		case <-deadline:
-			return fmt.Errorf("waited %s for %s", startTimeout, what)
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	return nil
 }
 
@@ -314,45 +197,7 @@ func (f *fleet) plainEnvironment() []string {
 // stop takes everything down; files stay.
 func (f *fleet) stop() {
 	f.cancel()
-	f.peels.Wait()
+	f.running.Wait()
 	f.stopMaster()
 	f.nats.Shutdown()
-}
-
-// stopMaster lets the master give its duties back, so that the next one need not wait for them.
-func (f *fleet) stopMaster() {
-	f.mu.Lock()
-	master, done := f.master, f.done
-	f.mu.Unlock()
-	if master == nil {
-		return
-	}
-	master.Process.Signal(syscall.SIGTERM) // it may be gone already
-	select {
-	case <-done:
-	case <-time.After(5 * time.Second):
-		f.killMaster()
-	}
-}
-
-// tail passes on what a program prints and keeps its last line, for errors.
-type tail struct {
-	to   io.Writer
-	mu   sync.Mutex
-	line string
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if lines := strings.Split(strings.TrimSpace(string(p)), "\n"); lines[len(lines)-1] != "" {
-		t.line = lines[len(lines)-1]
-	}
-	return t.to.Write(p)
-}
-
-func (t *tail) last() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.line
 }

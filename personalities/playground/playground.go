@@ -1,7 +1,8 @@
 // Package playground runs a whole fleet on one host through the real code paths: a NATS server
 // with TLS and the three accounts in this process, a master as a process of its own, which can
 // be killed, and peels in this process, each with its own state directory, that enroll over
-// HTTPS. "up" keeps such a fleet, "demo" shows one and takes it down again.
+// HTTPS. "up" keeps such a fleet, whose master is started again when it ends, and has its
+// directory to itself; "demo" shows one and takes it down again.
 package playground
 
 import (
@@ -12,7 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
@@ -58,16 +61,20 @@ func (c *upCommand) Run(s *session) error {
 	if err := checkIDs(c.Peels); err != nil {
 		return fmt.Errorf("--peels: %w", err)
 	}
-	dir, remove, err := workDir(c.Dir)
+	dir, release, err := workDir(c.Dir)
 	if err != nil {
 		return err
 	}
-	defer remove()
+	defer release()
 	f, err := start(s, dir)
 	if err != nil {
 		return err
 	}
 	defer f.stop()
+	f.running.Go(f.keepMaster)
+	if err := f.forgetRemoved(c.Peels); err != nil {
+		return err
+	}
 	for _, id := range c.Peels {
 		if err := f.addPeel(id); err != nil {
 			return err
@@ -130,8 +137,11 @@ func checkIDs(ids []string) error {
 	return nil
 }
 
-// workDir makes the directory given, or a temporary one that remove takes away.
-func workDir(dir string) (path string, remove func(), err error) {
+// lockFile is held by the playground that runs in its directory.
+const lockFile = "playground.lock"
+
+// workDir makes the directory given and takes it, or a temporary one; release gives it back, or takes the temporary one away.
+func workDir(dir string) (path string, release func(), err error) {
 	if dir == "" {
 		dir, err = os.MkdirTemp("", "zester-playground-")
 		return dir, func() { os.RemoveAll(dir) }, err
@@ -139,25 +149,60 @@ func workDir(dir string) (path string, remove func(), err error) {
 	if path, err = filepath.Abs(dir); err == nil {
 		err = os.MkdirAll(path, 0o700)
 	}
+	if err == nil { // before a lock is left in what is no playground
+		err = checkDir(path, "client.yaml", lockFile)
+	}
+	var lock *os.File
+	if err == nil {
+		lock, err = lockDir(path)
+	}
 	if e := (*fs.PathError)(nil); errors.As(err, &e) {
 		err = fmt.Errorf("--dir %s: %w (name a directory that can be made)", e.Path, e.Err)
 	}
-	if err == nil {
-		var entries []os.DirEntry
-		if entries, err = os.ReadDir(path); err == nil && len(entries) > 0 && !isPlayground(entries) {
-			err = fmt.Errorf("--dir %s is not empty and no playground: name a new directory", path)
-		}
+	if err != nil {
+		return "", nil, err
 	}
-	return path, func() {}, err
+	if err := checkDir(path, "client.yaml"); err != nil { // nobody is filling it now
+		return "", nil, errors.Join(err, lock.Close())
+	}
+	return path, func() { lock.Close() }, nil
 }
 
-func isPlayground(entries []os.DirEntry) bool {
-	for _, e := range entries {
-		if e.Name() == "client.yaml" {
-			return true
-		}
+// lockDir refuses a directory in which a playground runs. The lock ends with the process, whatever ends that.
+func lockDir(path string) (*os.File, error) {
+	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
 	}
-	return false
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		return lock, nil
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = fmt.Errorf("--dir %s is in use by another playground: stop that one, or name another directory", path)
+	} else {
+		err = fmt.Errorf("--dir %s: the file system cannot lock %s: %w (name a directory on another)", path, lockFile, err)
+	}
+	return nil, errors.Join(err, lock.Close())
+}
+
+// checkDir refuses a directory that holds other things, but none of those that mark a playground.
+func checkDir(path string, marks ...string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	foreign := false
+	for _, e := range entries {
+		if slices.Contains(marks, e.Name()) {
+			return nil
+		}
+		foreign = foreign || e.Name() != lockFile
+	}
+	if foreign {
+		return fmt.Errorf("--dir %s is not empty and no playground: name a new directory", path)
+	}
+	return nil
 }
 
 // role is what a peel of the playground does, by its name: web-01 is a web.
