@@ -222,7 +222,7 @@ func (c *compiler) inherit() {
 				}
 				group, problem := find(t, user)
 				if problem != "" {
-					c.missing(t, user.pos.file, arg.entry(t.entry), "%s of %q: %s", form, user.id, problem)
+					c.missing(t, arg.entry(t.entry), "%s of %q: %s", form, user.id, problem)
 				}
 				for _, other := range group {
 					if form == "use" {

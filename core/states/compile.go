@@ -130,7 +130,7 @@ func (c *compiler) include(in include) {
 		}
 	}
 	if !found {
-		c.lose(in.sls, in.pos, nil)
+		c.lose(in.sls, nil)
 		c.failAt(in.pos, "no SLS matches %q", in.sls)
 	}
 }
@@ -150,7 +150,7 @@ func (c *compiler) load(env, sls string, from pos) {
 		if _, known := c.files[problem.File]; !known {
 			c.files[problem.File] = len(c.files)
 		}
-		c.lose(sls, from, file)
+		c.lose(sls, file)
 		c.fail(problem)
 		return
 	}
@@ -159,12 +159,12 @@ func (c *compiler) load(env, sls string, from pos) {
 	file.root = nil
 	c.errors = append(c.errors, problems...)
 	if len(problems) > 0 {
-		c.lose(sls, from, file)
+		c.gaps = append(c.gaps, gap{sls: sls, file: file, parts: doc.lost})
 	}
 	for _, in := range doc.includes {
 		name, ok := absolute(in.sls, file)
 		if !ok {
-			c.lose(in.sls, in.pos, nil)
+			c.lose(in.sls, nil)
 			c.failAt(in.pos, "include %q leads out of the tree", in.sls)
 			continue
 		}
@@ -172,7 +172,7 @@ func (c *compiler) load(env, sls string, from pos) {
 		if in.env == "" {
 			in.env = file.env
 		} else if err := c.environment(in.env); err != nil {
-			c.lose(in.sls, in.pos, nil)
+			c.lose(in.sls, nil)
 			c.failAt(in.pos, "include %q: %v", in.sls, err)
 			continue
 		}
@@ -227,7 +227,7 @@ func (c *compiler) extend() {
 				b = c.byName(ext)
 			}
 			if b == nil {
-				c.missing(target{name: ext.id}, doc.file, ext.pos, "extend: there is no id %q%s: include the file that declares it", ext.id, config.DidYouMean(ext.id, c.ids()))
+				c.missing(target{name: ext.id}, ext.pos, "extend: there is no id %q%s: include the file that declares it", ext.id, config.DidYouMean(ext.id, c.ids()))
 				continue
 			}
 			for _, d := range ext.decls {

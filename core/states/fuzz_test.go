@@ -12,7 +12,7 @@ import (
 )
 
 // FuzzCompile: any text is a plan or errors, never both; each error is on a line of the file, and a plan has every state
-// once.
+// once. Lint finds mistakes where Compile does.
 func FuzzCompile(f *testing.F) {
 	cases, err := filepath.Glob("testdata/compile/*.txtar")
 	if err != nil || len(cases) == 0 {
@@ -31,7 +31,11 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		text = "#!yaml\n" + text
-		plan, err := runner(tree{"main.zy": text, "other.zy": "#!yaml\nother: test.nop\n"}).Compile(t.Context(), []string{"main"})
+		r := runner(tree{"main.zy": text, "other.zy": "#!yaml\nother: test.nop\n"})
+		plan, err := r.Compile(t.Context(), []string{"main"})
+		if problems, failure := r.Lint(t.Context(), nil); failure != nil || len(problems) > 0 != (err != nil) {
+			t.Errorf("Lint finds %v (%v), Compile %v", problems, failure, err)
+		}
 		if err != nil {
 			if plan != nil {
 				t.Error("a plan beside an error")

@@ -4,51 +4,71 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ptorbus/zester/core/document"
 )
 
 // gap is a file whose states are not known: it is not there, or has mistakes.
 type gap struct {
 	sls  string
-	from *slsFile // that includes it, if any
 	file *slsFile // nil for one that is not there
+	// parts are the texts in what was left out of a file that could be read otherwise; nil where that is all of it.
+	parts map[string]bool
 }
 
-func (c *compiler) lose(sls string, from pos, file *slsFile) {
-	c.gaps = append(c.gaps, gap{sls: sls, from: from.file, file: file})
+func (c *compiler) lose(sls string, file *slsFile) {
+	c.gaps = append(c.gaps, gap{sls: sls, file: file})
+}
+
+// maxParts bounds what aliases of aliases can multiply to.
+const maxParts = 1 << 16
+
+// drop keeps the texts of what is left out.
+func (p *parser) drop(nodes ...*yaml.Node) {
+	for _, node := range nodes {
+		if p.visited++; p.visited > maxParts {
+			return
+		}
+		node = document.Resolve(node)
+		if p.parts == nil {
+			p.parts = map[string]bool{}
+		}
+		if node.Kind == yaml.ScalarNode {
+			p.parts[node.Value] = true
+		}
+		p.drop(node.Content...)
+	}
 }
 
 // missing reports a target that is not there, unless that may be only because of another mistake.
-func (c *compiler) missing(t target, in *slsFile, at pos, format string, args ...any) {
+func (c *compiler) missing(t target, at pos, format string, args ...any) {
 	switch {
 	case c.broken[t.name]:
-	case c.lint == nil && len(c.gaps) > 0:
-	case c.lint != nil && (c.lint.loose || len(c.gaps) > 0):
-		if !c.includesGap(in.sls) {
-			c.lint.doubts = append(c.lint.doubts, doubt{target: t, err: at.errorf(format, args...)})
-		}
+	case c.lint == nil && c.unsure(t):
+	case c.lint != nil && (c.lint.loose || c.unsure(t)):
+		c.lint.doubts = append(c.lint.doubts, doubt{target: t, err: at.errorf(format, args...)})
 	default:
 		c.failAt(at, format, args...)
 	}
 }
 
-// includesGap reports whether an SLS file includes, itself or by way of others, one that is not there.
-func (c *compiler) includesGap(sls string) bool {
-	var absent []string
-	for _, g := range c.gaps {
-		if g.file == nil && g.from != nil {
-			absent = append(absent, g.from.sls)
-		}
+// unsure reports whether a target may be in a file that has mistakes, or in one that it includes.
+func (c *compiler) unsure(t target) bool {
+	return slices.ContainsFunc(c.gaps, func(g gap) bool { return g.parts == nil || g.mayHave(t) })
+}
+
+// mayInclude reports whether an SLS file stands in what a file may include.
+func (g *gap) mayInclude(sls string) bool {
+	if g.file == nil || g.parts != nil {
+		return false
 	}
-	seen := map[string]bool{}
-	var includes func(string) bool
-	includes = func(sls string) bool {
-		if seen[sls] {
-			return false
-		}
-		seen[sls] = true
-		return slices.Contains(absent, sls) || slices.ContainsFunc(c.included[sls], includes)
-	}
-	return len(absent) > 0 && includes(sls)
+	return slices.ContainsFunc(strings.Split(g.file.source, "\n"), func(line string) bool {
+		line = strings.TrimSpace(line)
+		item, isItem := strings.CutPrefix(line, "- ")
+		return isItem && strings.HasSuffix(sls, strings.Trim(item, `"' .`)) || strings.HasPrefix(line, "include:") && strings.Contains(line, sls)
+	})
 }
 
 // mayHave reports whether a state of that name can be in a file that has mistakes, as far as its text shows.
@@ -60,6 +80,8 @@ func (g *gap) mayHave(t target) bool {
 		return false
 	case isGlob(t.name):
 		return true
+	case g.parts != nil:
+		return g.parts[t.name]
 	case g.file.rendered != "":
 		return strings.Contains(g.file.rendered, t.name)
 	case strings.Contains(g.file.source, t.name):

@@ -26,7 +26,7 @@ func (c *compiler) link() {
 				}
 				group, problem := find(t, ch)
 				if problem != "" {
-					c.missing(t, ch.pos.file, arg.entry(t.entry), "%s of %q: %s", arg.key, ch.id, problem)
+					c.missing(t, arg.entry(t.entry), "%s of %q: %s", arg.key, ch.id, problem)
 					continue
 				}
 				if !form.reverse {

@@ -250,7 +250,7 @@ func (l *linter) rest(ctx context.Context, envs []string) error {
 // reaches reports whether a gap is one that the doubt is about, or may be included by one.
 func (d *doubt) reaches(g gap) bool {
 	return d.gaps == nil || slices.ContainsFunc(d.gaps, func(own gap) bool {
-		return own.sls == g.sls || own.file != nil && strings.Contains(own.file.source, g.sls)
+		return own.sls == g.sls || own.mayInclude(g.sls)
 	})
 }
 

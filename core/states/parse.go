@@ -88,13 +88,16 @@ type content struct {
 	excludes []exclusion
 	blocks   []*block
 	extends  []*block
+	lost     map[string]bool // texts of what had to be left out, nil for all
 }
 
 // parser collects every mistake of a file.
 type parser struct {
 	document.Reader
-	file   *slsFile
-	errors []*Error
+	file    *slsFile
+	errors  []*Error
+	parts   map[string]bool // texts of what was left out
+	visited int             // nodes of it
 }
 
 func (p *parser) fail(line int, format string, args ...any) {
@@ -110,17 +113,53 @@ func (p *parser) report(err error) {
 	p.errors = append(p.errors, pos{file: p.file}.errorf("%v", err))
 }
 
+// pairs is Reader.Pairs, but that keys which cannot be are reported and left out.
+func (p *parser) pairs(node *yaml.Node, do func(key string, keyNode, value *yaml.Node) error) error {
+	begun := false
+	err := p.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
+		begun = true
+		return do(key, keyNode, value)
+	})
+	if err == nil || begun {
+		return err
+	}
+	sound := *node
+	sound.Content = nil
+	seen := map[string]int{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key := document.Resolve(node.Content[i])
+		line, twice := seen[key.Value]
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			p.report(document.Errorf(key, "a list or mapping cannot be a key: is it a template expression without quotes?"))
+		case twice && key.Tag != "!!merge":
+			p.report(document.Errorf(key, "%q is there twice, first on line %d", key.Value, line))
+			p.drop(node.Content[i+1])
+		default:
+			seen[key.Value] = key.Line
+			sound.Content = append(sound.Content, node.Content[i], node.Content[i+1])
+		}
+	}
+	if len(sound.Content) == len(node.Content) {
+		return err
+	}
+	return p.Pairs(&sound, do)
+}
+
 func (f *slsFile) content() (*content, []*Error) {
 	doc := &content{file: f}
-	p := &parser{file: f}
+	p := &parser{file: f, parts: map[string]bool{}}
 	if f.root == nil {
 		return doc, nil
 	}
-	err := p.Pairs(f.root, func(key string, keyNode, value *yaml.Node) error {
+	includes := true // are known
+	err := p.pairs(f.root, func(key string, keyNode, value *yaml.Node) error {
 		switch {
 		case strings.HasPrefix(key, "__"):
 		case key == "include":
+			before := len(p.errors)
 			p.includes(doc, value)
+			includes = len(p.errors) == before
 		case key == "exclude":
 			p.excludes(doc, value)
 		case key == "extend":
@@ -128,12 +167,17 @@ func (f *slsFile) content() (*content, []*Error) {
 		default:
 			if b := p.block(key, keyNode, value); b != nil {
 				doc.blocks = append(doc.blocks, b)
+			} else {
+				p.drop(keyNode, value)
 			}
 		}
 		return nil
 	})
 	if err != nil {
 		p.report(err)
+	}
+	if err == nil && includes {
+		doc.lost = p.parts
 	}
 	return doc, p.errors
 }
@@ -191,7 +235,7 @@ func (p *parser) extends(node *yaml.Node) []*block {
 		return nil
 	}
 	var out []*block
-	err := p.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
+	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
 		if b := p.block(key, keyNode, value); b != nil {
 			out = append(out, b)
 		}
@@ -216,16 +260,18 @@ func (p *parser) block(id string, keyNode, node *yaml.Node) *block {
 		p.fail(keyNode.Line, "%q needs a function, as in file.managed:, under it, not %s", id, document.Describe(node))
 		return nil
 	}
-	err := p.Pairs(node, func(key string, keyNode, value *yaml.Node) error {
+	err := p.pairs(node, func(key string, keyNode, value *yaml.Node) error {
 		if strings.HasPrefix(key, "__") {
 			return nil
 		}
 		d := p.decl(id, key, keyNode, value)
 		if d == nil {
+			p.drop(keyNode, value)
 			return nil
 		}
 		if other := b.decl(d.module); other != nil {
 			p.fail(keyNode.Line, "%q declares %s twice, as %s.%s too: give each an id of its own", id, d.module, other.module, other.function)
+			p.drop(keyNode, value)
 			return nil
 		}
 		b.decls = append(b.decls, d)

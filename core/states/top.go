@@ -187,7 +187,7 @@ func (t *topReader) of(env string) *assigned {
 
 // environments reads `base: {target: [sls]}`, and targets without an environment above them.
 func (t *topReader) environments(root *yaml.Node) {
-	err := t.Pairs(root, func(key string, keyNode, value *yaml.Node) error {
+	err := t.pairs(root, func(key string, keyNode, value *yaml.Node) error {
 		if value = document.Resolve(value); value.Kind != yaml.MappingNode {
 			if into := t.open(t.env); into != nil {
 				t.target(into, key, keyNode.Line, value)
@@ -198,7 +198,7 @@ func (t *topReader) environments(root *yaml.Node) {
 		if into == nil {
 			return nil
 		}
-		return t.Pairs(value, func(key string, keyNode, value *yaml.Node) error {
+		return t.pairs(value, func(key string, keyNode, value *yaml.Node) error {
 			t.target(into, key, keyNode.Line, document.Resolve(value))
 			return nil
 		})
