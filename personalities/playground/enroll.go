@@ -37,13 +37,20 @@ func (f *fleet) forgetRemoved(ids []string) error {
 
 // approveAll approves the peels and waits until all of them answer.
 func (f *fleet) approveAll(ctx context.Context, ids []string) error {
-	if err := f.waitNamed(ctx, ids, "to ask for enrollment", "enroll", "list"); err != nil {
-		return err
-	}
-	if out, err := f.client(ctx, "enroll", "list"); err == nil && strings.Contains(out, "pending") {
-		if out, err := f.client(ctx, "enroll", "approve", "--all"); err != nil {
-			return fmt.Errorf("%s", out)
+	if err := f.waitUntil(ctx, func() string {
+		out, err := f.client(ctx, "enroll", "list")
+		if missing := absent(out, ids); len(missing) > 0 {
+			return strings.Join(missing, ", ") + " to ask for enrollment"
 		}
+		if err == nil && strings.Contains(out, "pending") {
+			out, err = f.client(ctx, "enroll", "approve", "--all")
+		}
+		if err != nil {
+			return "the approval of the peels: " + strings.TrimSpace(out)
+		}
+		return ""
+	}); err != nil {
+		return err
 	}
 	if err := f.waitNamed(ctx, ids, "to answer", "--timeout", "5s", "L@"+strings.Join(ids, ","), "test.ping"); err != nil || !f.fresh {
 		return err // later the settings may say anything

@@ -2,6 +2,8 @@ package playground
 
 import (
 	"context"
+	"log/slog"
+	"os"
 	"testing"
 
 	"github.com/ptorbus/zester/core/config"
@@ -54,6 +56,31 @@ func TestWorkDir(t *testing.T) {
 	for range 2 { // the first leaves nothing in it
 		if _, _, err = workDir(foreign); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// TestApproveAgain has a client whose first approval and first look after it fail, as they may on a busy machine.
+func TestApproveAgain(t *testing.T) {
+	dir := t.TempDir()
+	client := `#!/bin/sh
+cd ` + dir + `
+case "$*" in
+"enroll list") [ -e approved ] && echo "web-01 active" || echo "web-01 pending" ;;
+"enroll approve --all") [ -e tried ] && touch approved || { touch tried; echo no answer; exit 1; } ;;
+*) [ -e pinged ] && echo "web-01:" || { touch pinged; exit 2; } ;;
+esac
+`
+	if err := config.WriteFile(dir+"/client", []byte(client), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{self: dir + "/client", session: &session{}, log: slog.New(slog.DiscardHandler), patience: startTimeout}
+	if err := f.approveAll(t.Context(), []string{"web-01"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"/approved", "/pinged"} {
+		if _, err := os.Stat(dir + name); err != nil {
+			t.Error(err)
 		}
 	}
 }
