@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/modules"
 )
 
@@ -34,6 +35,8 @@ func TestOutputIsWhole(t *testing.T) {
 		"both":              {function: "cmd.run_all", line: flood("30000000", "a", "1") + "; " + flood("30000000", "b", "2"), stdout: 30_000_000, stderr: 30_000_000},
 		"an error behind a flood": {function: "cmd.run_all", line: flood("70000000", "a", "1") + "; " + flood("1000000", "b", "2"),
 			stdout: 62 * mib, stderr: 1_000_000, code: 1, lost: "the last 4988288 bytes"},
+		"floods of both": {function: "cmd.run_all", line: flood("1048576", "b", "2") + "; " + flood("70000000", "a", "1"),
+			stdout: 62 * mib, stderr: mib, code: 1, lost: "the last 4988288 bytes"},
 		"a failure": {function: "cmd.run_stdout", line: flood("65011713", "a", "1") + "; exit 3", stdout: 62 * mib, code: 3, lost: "the last 1 byte",
 			before: "failed with exit code 3; "},
 		"of what is not returned": {function: "cmd.run_stderr", line: flood("70000000", "a", "1") + "; " + flood("10", "b", "2"), stdout: 10},
@@ -56,6 +59,9 @@ func TestOutputIsWhole(t *testing.T) {
 					t.Errorf("the error is %q, want %q", err, c.before+want)
 				}
 				value = failure.Value
+			}
+			if data, err := bus.Marshal(value); err != nil || len(data) > 64*mib {
+				t.Errorf("a job could not return it: %d bytes when encoded (%v)", len(data), err)
 			}
 			switch v := value.(type) {
 			case string:
