@@ -178,7 +178,7 @@ func (t *textWriter) summary(title string, report map[string]any) {
 	if n := count("would_change"); n > 0 {
 		notes = append(notes, fmt.Sprintf("unchanged=%d", n))
 	}
-	if n := count("changed"); n > 0 {
+	if n := count("changed") + announced(report); n > 0 {
 		notes = append(notes, fmt.Sprintf("changed=%d", n))
 	}
 	succeeded := fmt.Sprintf("Succeeded: %d", count("succeeded")+count("would_change"))
@@ -200,6 +200,18 @@ func (t *textWriter) summary(title string, report map[string]any) {
 		t.line("", "%d of them are not listed: the report was too large", n)
 	}
 	t.line(cyan, "Total run time:   %s", span(report["duration"]))
+}
+
+// announced counts the states that would change and say what: as Salt does, the summary has them among those with changes.
+func announced(report map[string]any) (n int64) {
+	list, _ := report["states"].([]any)
+	for _, item := range list {
+		s, _ := item.(map[string]any)
+		if changes, _ := s["changes"].(map[string]any); s["result"] == nil && len(changes) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // clock is the local time of day of a time stamp.

@@ -79,7 +79,7 @@ func TestWriteReport(t *testing.T) {
 	summary := `
 Summary for web-01
 ------------------
-Succeeded: 2 (unchanged=1, changed=1)
+Succeeded: 2 (unchanged=1, changed=2)
 Failed:    1
 Not run:   1 (because of what failed)
 ------------------

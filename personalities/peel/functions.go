@@ -108,21 +108,22 @@ func (p *peel) keep() error {
 // env is what functions may use.
 func (p *peel) env() *modules.Env {
 	return &modules.Env{
-		PeelID:       p.ID,
-		Facts:        p.facts.Facts,
-		Grains:       func() map[string]any { return facts.Grains(p.facts.Facts()) },
-		RefreshFacts: p.refreshFacts,
-		Settings:     p.settings.Get,
-		Basket:       p.query,
-		Match:        p.match,
-		Tree:         p.tree,
-		Open:         files.Opener(p.tree),
-		Engine:       p.engine,
-		Saltenv:      p.Saltenv,
-		StateDir:     p.StateDir,
-		Confine:      p.Confine,
-		Version:      p.Version,
-		Log:          p.Log,
+		PeelID:          p.ID,
+		Facts:           p.facts.Facts,
+		Grains:          func() map[string]any { return facts.Grains(p.facts.Facts()) },
+		RefreshFacts:    p.refreshFacts,
+		Settings:        p.settings.Get,
+		RefreshSettings: p.settings.Refresh,
+		Basket:          p.query,
+		Match:           p.match,
+		Tree:            p.tree,
+		Open:            files.Opener(p.tree),
+		Engine:          p.engine,
+		Saltenv:         p.Saltenv,
+		StateDir:        p.StateDir,
+		Confine:         p.Confine,
+		Version:         p.Version,
+		Log:             p.Log,
 	}
 }
 
