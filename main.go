@@ -112,8 +112,8 @@ const description = `Run functions on a fleet, keep its hosts in a declared stat
   zester enroll approve --all                     let new peels in
 
 Targets are globs of ids, L@a,b lists, E@ regular expressions, G@fact:glob (or fact:glob),
-P@fact:regexp, I@setting:glob, S@cidr and N@group, with and, or, not and parentheses. A peel
-that has the name of a command is L@name.`
+P@fact:regexp, I@setting:glob, J@setting:regexp, S@cidr and N@group, with and, or, not and
+parentheses. A peel that has the name of a command is L@name.`
 
 // listed are the names of the other personalities that people use.
 func listed() (names []string) {

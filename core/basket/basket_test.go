@@ -344,8 +344,8 @@ func TestAnswer(t *testing.T) {
 	}{
 		{peel, "role:web", ""},
 		{operator, "I@secret:*", ""},
-		{peel, "web-* or I@secret:a*", `target "web-* or I@secret:a*": a peel may not target by settings (I@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids`},
-		{peel, "N@gold", `target "N@gold": a peel may not target by settings (I@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids`},
+		{peel, "web-* or I@secret:a*", `target "web-* or I@secret:a*": a peel may not target by settings (I@, J@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids`},
+		{peel, "N@gold", `target "N@gold": a peel may not target by settings (I@, J@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids`},
 		{peel, "N@plain", ""},
 		{operator, "N@gold", ""},
 	} {

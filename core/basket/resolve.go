@@ -46,7 +46,7 @@ func (a Asking) Resolve(ctx context.Context, text string, live bool) ([]string, 
 }
 
 var (
-	errSettings = errors.New("a peel may not target by settings (I@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids")
+	errSettings = errors.New("a peel may not target by settings (I@, J@), nor by a group that does, which could tell it another peel's secrets: target by facts or ids")
 	errTooOften = fmt.Errorf("this peel asks more than %d questions per second: try again", questionsPerSecond)
 )
 

@@ -73,7 +73,7 @@ func (w world) target(depth int) string {
 		return w.target(depth+1) + " and " + w.target(depth+1)
 	}
 	key := w.pick("role", "os", "a", "b", "a.b", "a:b", "a:*", "*", "*:b", "x", "ipv4", "a:b:x")
-	switch w.IntN(7) {
+	switch w.IntN(8) {
 	case 0:
 		return w.pick("*", "web*", "*-0?", "web-0[0-5]", "d*.*1", "w?-*", w.id())
 	case 1:
@@ -86,6 +86,8 @@ func (w world) target(depth int) string {
 		return "P@" + key + ":" + w.pick("web", "w", ".*", "1", "(db|debian)", "[0-9.]+$", "a:b")
 	case 5:
 		return "I@" + key + ":" + w.pick("web", "*", "1", "d*")
+	case 6:
+		return "J@" + key + ":" + w.pick("web", "w", ".*", "1", "(db|debian)", "[0-9.]+$", "a:b")
 	}
 	return "G@" + key + ":" + w.pick("web", "WEB", "w*", "*", "?", "1", "1.0", "0.5", "none", "true", "10.*", "a:b", "b", "x*", "gröẞe", "größe", "[a-d]*")
 }

@@ -202,7 +202,7 @@ func matchOptions(kind string) []Param {
 	switch kind {
 	case "glob", "compound", "list", "pcre":
 		return matchParams[:1]
-	case "grain", "grain_pcre", "pillar":
+	case "grain", "grain_pcre", "pillar", "pillar_pcre":
 		return matchParams[1:]
 	}
 	return nil
@@ -240,6 +240,6 @@ func matchFilter(_ context.Context, env *Env, args Args) (any, error) {
 
 // targetPrefixes translates Salt's tgt_type into the target grammar.
 var targetPrefixes = map[string]string{
-	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@",
+	"glob": "", "compound": "", "pcre": "E@", "grain": "G@", "grain_pcre": "P@", "list": "L@", "pillar": "I@", "pillar_pcre": "J@",
 	"nodegroup": "N@", "ipcidr": "S@",
 }

@@ -8,14 +8,15 @@ import (
 // saltFlags are Salt's ways to say how a target is meant. They are known, for fingers that have learned them, and not
 // listed: a target says so itself.
 type saltFlags struct {
-	Compound  bool `short:"C" name:"compound" hidden:""`
-	PCRE      bool `short:"E" name:"pcre" hidden:""`
-	Grain     bool `short:"G" name:"grain" hidden:""`
-	GrainPCRE bool `short:"P" name:"grain-pcre" hidden:""`
-	Pillar    bool `short:"I" name:"pillar" hidden:""`
-	List      bool `short:"L" name:"list" hidden:""`
-	Nodegroup bool `short:"N" name:"nodegroup" hidden:""`
-	IPCIDR    bool `short:"S" name:"ipcidr" hidden:""`
+	Compound   bool `short:"C" name:"compound" hidden:""`
+	PCRE       bool `short:"E" name:"pcre" hidden:""`
+	Grain      bool `short:"G" name:"grain" hidden:""`
+	GrainPCRE  bool `short:"P" name:"grain-pcre" hidden:""`
+	Pillar     bool `short:"I" name:"pillar" hidden:""`
+	PillarPCRE bool `short:"J" name:"pillar-pcre" hidden:""`
+	List       bool `short:"L" name:"list" hidden:""`
+	Nodegroup  bool `short:"N" name:"nodegroup" hidden:""`
+	IPCIDR     bool `short:"S" name:"ipcidr" hidden:""`
 }
 
 // target is the one that was meant.
@@ -26,7 +27,7 @@ func (f *saltFlags) target(text string) (string, error) {
 		set     bool
 		matcher string
 	}{
-		{f.Compound, ""}, {f.PCRE, "E@"}, {f.Grain, "G@"}, {f.GrainPCRE, "P@"}, {f.Pillar, "I@"}, {f.List, "L@"}, {f.Nodegroup, "N@"}, {f.IPCIDR, "S@"},
+		{f.Compound, ""}, {f.PCRE, "E@"}, {f.Grain, "G@"}, {f.GrainPCRE, "P@"}, {f.Pillar, "I@"}, {f.PillarPCRE, "J@"}, {f.List, "L@"}, {f.Nodegroup, "N@"}, {f.IPCIDR, "S@"},
 	} {
 		if flag.set {
 			matcher = flag.matcher

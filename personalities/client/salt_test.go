@@ -14,6 +14,7 @@ func TestSaltFlags(t *testing.T) {
 		{saltFlags{PCRE: true}, "web-.*", "E@web-.*"},
 		{saltFlags{GrainPCRE: true}, "os:^d", "P@os:^d"},
 		{saltFlags{Pillar: true}, "role:web", "I@role:web"},
+		{saltFlags{PillarPCRE: true}, "role:^web", "J@role:^web"},
 		{saltFlags{List: true}, "a,b", "L@a,b"},
 		{saltFlags{Nodegroup: true}, "front", "N@front"},
 		{saltFlags{IPCIDR: true}, "10.0.0.0/8", "S@10.0.0.0/8"},
