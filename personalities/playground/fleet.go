@@ -166,8 +166,10 @@ func (f *fleet) addPeel(id string) error {
 	return nil
 }
 
-// client runs the command line as a user would and returns all it printed.
+// client runs the command line as a user would and returns all it printed; what hangs is interrupted, to be asked again.
 func (f *fleet) client(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	var out bytes.Buffer
 	err := f.clientTo(ctx, &out, args...)
 	return out.String(), err
