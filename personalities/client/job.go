@@ -23,18 +23,18 @@ type jobCommand struct {
 
 // submitFlags are of all commands that submit a job.
 type submitFlags struct {
-	Expires        duration `placeholder:"DURATION" help:"How long the job waits for peels that are not connected, e.g. 12h or 3d; default 24h, or as the masters have it."`
-	Queue          bool     `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
-	Batch          string   `short:"b" placeholder:"N|N%" help:"Run on so many, or such a share, at a time."`
-	BatchWait      duration `placeholder:"DURATION" help:"Release whole batches, each so long after the end of the one before."`
-	BatchFailLimit string   `placeholder:"N|N%" help:"Release no more once so many, or such a share of all, have failed, left or not returned in time."`
-	BatchOrder     string   `default:"id" enum:"id,random" help:"Who comes first: by id, or random."`
-	Canary         int      `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
-	CanaryWait     duration `placeholder:"DURATION" help:"Go on by itself so long after the canaries' end."`
-	Direct         bool     `help:"Refused: no command without a master."`
-	Stream         bool     `help:"Show what commands print while they run, each line with its peel."`
-	Async          bool     `help:"Print the job id and do not wait."`
-	Verbose        bool     `short:"v" help:"Print the job id first."`
+	Expires        time.Duration `type:"seconds" placeholder:"DURATION" help:"How long the job waits for peels that are not connected, e.g. 12h or 3d; default 24h, or as the masters have it."`
+	Queue          bool          `default:"true" negatable:"" help:"Let the job wait where a peel is busy; with --no-queue or --queue=false such a peel refuses it."`
+	Batch          string        `short:"b" placeholder:"N|N%" help:"Run on so many, or such a share, at a time."`
+	BatchWait      time.Duration `type:"seconds" placeholder:"DURATION" help:"Release whole batches, each so long after the end of the one before."`
+	BatchFailLimit string        `placeholder:"N|N%" help:"Release no more once so many, or such a share of all, have failed, left or not returned in time."`
+	BatchOrder     string        `default:"id" enum:"id,random" help:"Who comes first: by id, or random."`
+	Canary         int           `placeholder:"N" help:"Run on so many first, and on the others when none failed and the job is resumed."`
+	CanaryWait     time.Duration `type:"seconds" placeholder:"DURATION" help:"Go on by itself so long after the canaries' end."`
+	Direct         bool          `help:"Refused: no command without a master."`
+	Stream         bool          `help:"Show what commands print while they run, each line with its peel."`
+	Async          bool          `help:"Print the job id and do not wait."`
+	Verbose        bool          `short:"v" help:"Print the job id first."`
 }
 
 // Help is printed by --help.
@@ -116,10 +116,10 @@ func (f *submitFlags) into(r *jobs.Request, whenOffline string) {
 		r.Kwargs = kwargs
 	}
 	r.Batch = jobs.Batch{
-		Size: f.Batch, Wait: time.Duration(f.BatchWait), FailLimit: f.BatchFailLimit,
-		Canary: f.Canary, CanaryWait: time.Duration(f.CanaryWait), Random: f.BatchOrder == "random",
+		Size: f.Batch, Wait: f.BatchWait, FailLimit: f.BatchFailLimit,
+		Canary: f.Canary, CanaryWait: f.CanaryWait, Random: f.BatchOrder == "random",
 	}
-	r.Wait, r.ByDefault, r.Expires = whenOffline == "wait", whenOffline == "", time.Duration(f.Expires)
+	r.Wait, r.ByDefault, r.Expires = whenOffline == "wait", whenOffline == "", f.Expires
 	r.Stream = f.Stream
 }
 

@@ -12,12 +12,12 @@ import (
 )
 
 type jobList struct {
-	Target   string   `placeholder:"GLOB" help:"Only jobs for this target, or that named this peel."`
-	Function string   `placeholder:"GLOB" help:"Only jobs that ran this function."`
-	User     string   `placeholder:"NAME" help:"Only this operator's jobs."`
-	State    string   `placeholder:"STATE" help:"Only jobs that are running, paused, done, incomplete, aborted, cancelled or refused."`
-	Age      duration `placeholder:"DURATION" help:"Only jobs submitted no longer ago, e.g. 1h30m or 7d."`
-	Limit    int      `short:"n" default:"20" help:"Only the newest so many."`
+	Target   string        `placeholder:"GLOB" help:"Only jobs for this target, or that named this peel."`
+	Function string        `placeholder:"GLOB" help:"Only jobs that ran this function."`
+	User     string        `placeholder:"NAME" help:"Only this operator's jobs."`
+	State    string        `placeholder:"STATE" help:"Only jobs that are running, paused, done, incomplete, aborted, cancelled or refused."`
+	Age      time.Duration `type:"seconds" placeholder:"DURATION" help:"Only jobs submitted no longer ago, e.g. 1h30m or 7d."`
+	Limit    int           `short:"n" default:"20" help:"Only the newest so many."`
 }
 
 func (c *jobList) Run(s *session) error {
@@ -29,7 +29,7 @@ func (c *jobList) Run(s *session) error {
 		return fmt.Errorf("--limit: want a number from 1, got %d", c.Limit)
 	}
 	list, err := jobs.List(s.ctx, conn, jobs.Filter{
-		Target: c.Target, Function: c.Function, Operator: c.User, Stage: jobs.Stage(c.State), Age: time.Duration(c.Age), Limit: c.Limit,
+		Target: c.Target, Function: c.Function, Operator: c.User, Stage: jobs.Stage(c.State), Age: c.Age, Limit: c.Limit,
 	})
 	if err != nil {
 		return err
