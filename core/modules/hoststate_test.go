@@ -1,7 +1,6 @@
 package modules_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ptorbus/zester/core/modules"
 )
@@ -167,17 +165,24 @@ func TestEndless(t *testing.T) {
 	})
 }
 
-// TestCannotAsk: a tool that cannot tell is not one that says no.
-func TestCannotAsk(t *testing.T) {
-	env, root := newEnv(t, nil)
-	env.Confine = ""
+// tools puts scripts, run in dir, before the host's programs of their names.
+func tools(t *testing.T, dir string, scripts map[string]string) {
+	t.Helper()
 	bin := t.TempDir()
-	for _, name := range []string{"getent", "update-alternatives"} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\necho 'no answer' >&2\nexit 3\n"), 0o755); err != nil {
+	for name, script := range scripts {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\ncd "+dir+"\n"+script+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+}
+
+// TestCannotAsk: a tool that cannot tell is not one that says no.
+func TestCannotAsk(t *testing.T) {
+	env, root := newEnv(t, nil)
+	env.Confine = ""
+	const fails = "echo 'no answer' >&2; exit 3"
+	tools(t, root, map[string]string{"getent": fails, "update-alternatives": fails})
 	runSteps(t, env, root, filepath.Join(root, "none"), []step{
 		{"user.present", "zester-nobody", nil, "getent failed with exit code 3: no answer", ""},
 		{"group.absent", "zester-nobody", nil, "getent failed with exit code 3: no answer", ""},
@@ -190,17 +195,11 @@ func TestCannotAsk(t *testing.T) {
 func TestHashPassword(t *testing.T) {
 	env, root := newEnv(t, nil)
 	env.Confine = ""
-	bin := t.TempDir()
-	for name, script := range map[string]string{
+	tools(t, root, map[string]string{
 		"getent":   "test \"$2\" = zester-nobody && test -e made && echo zester-nobody:x:1:1::/:/bin/sh; test \"$2\" || echo g:x:1:; exit 0",
 		"useradd":  "touch made",
 		"chpasswd": "test \"$1\" = -e && cat > given",
-	} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\ncd "+root+"\n"+script+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	})
 	state := single(t, env, "user.present", "zester-nobody", map[string]any{"password": "hunter2", "hash_password": true})
 	given, err := os.ReadFile(filepath.Join(root, "given"))
 	if err != nil || !regexp.MustCompile(`^zester-nobody:\$6\$\w{16}\$[\w./]{86}\n$`).Match(given) {
@@ -215,27 +214,13 @@ func TestHashPassword(t *testing.T) {
 func TestPackagesLeft(t *testing.T) {
 	env, root := newEnv(t, nil)
 	env.Confine = ""
-	bin := t.TempDir()
-	for name, script := range map[string]string{
+	tools(t, root, map[string]string{
 		"dpkg":       "echo amd64",
 		"dpkg-query": "exit 0",
 		"apt-cache":  "echo zester-none:; echo '  Candidate: 1.0'",
 		"apt-get":    "echo unpacking; touch begun; while test -e begun && ! test -e go; do sleep 0.02; done; echo done && touch done",
-	} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\ncd "+root+"\n"+script+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	env.Leaves = func(cause error) bool { return errors.Is(cause, errPeelStops) }
-	ctx, stop := context.WithCancelCause(t.Context())
-	defer stop(nil)
-	go func() {
-		for t.Context().Err() == nil && !exists(root+"/begun") {
-			time.Sleep(time.Millisecond)
-		}
-		stop(errPeelStops)
-	}()
+	})
+	ctx := leaving(t, env, root+"/begun")
 	_, err := modules.Builtin().Call(ctx, env, "state.single", []any{"pkg.installed", "zester-none"}, map[string]any{"refresh": false})
 	var failure *modules.Failure
 	if !errors.As(err, &failure) {

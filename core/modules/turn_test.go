@@ -138,6 +138,20 @@ func TestStateDirOfOthers(t *testing.T) {
 	}
 }
 
+// leaving is a context that ends as that of a peel that stops, once a file is there.
+func leaving(t *testing.T, env *modules.Env, begun string) context.Context {
+	env.Leaves = func(cause error) bool { return errors.Is(cause, errPeelStops) }
+	ctx, stop := context.WithCancelCause(t.Context())
+	t.Cleanup(func() { stop(nil) })
+	go func() {
+		for ctx.Err() == nil && !exists(begun) {
+			time.Sleep(time.Millisecond)
+		}
+		stop(errPeelStops)
+	}()
+	return ctx
+}
+
 // TestStateLeft: a command of a state goes on when the peel stops, whatever it prints, and the next run waits for it.
 func TestStateLeft(t *testing.T) {
 	t.Parallel()
@@ -147,15 +161,7 @@ func TestStateLeft(t *testing.T) {
 			"b:\n  test.nop:\n    - require: [{cmd: a}]\n",
 		"next.zy": "c: test.nop\n",
 	})
-	env.Leaves = func(cause error) bool { return errors.Is(cause, errPeelStops) }
-	ctx, stop := context.WithCancelCause(t.Context())
-	defer stop(nil)
-	go func() {
-		for t.Context().Err() == nil && !exists(root+"/begun") {
-			time.Sleep(time.Millisecond)
-		}
-		stop(errPeelStops)
-	}()
+	ctx := leaving(t, env, root+"/begun")
 	_, err := modules.Builtin().Call(ctx, env, "state.apply", []any{"main"}, nil)
 	var failure *modules.Failure
 	if !errors.As(err, &failure) {

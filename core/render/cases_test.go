@@ -78,6 +78,20 @@ func (c testCase) engine() *render.Engine {
 	return render.New(opts)
 }
 
+// compare renders with the variables and compares the text, or that there is an error.
+func (c testCase) compare(t *testing.T, vars json.RawMessage) {
+	t.Helper()
+	got, err := c.engine().Render(t.Context(), "main", []byte(c.Template), contextVars(t, vars))
+	switch {
+	case c.ExpectedError != "" && err == nil:
+		t.Errorf("%s\ngot %q, want an error like %s", c.Template, got, c.ExpectedError)
+	case c.ExpectedError == "" && err != nil:
+		t.Errorf("%s (strict: %t)\n%v", c.Template, c.Strict, err)
+	case c.ExpectedError == "" && got != *c.Expected:
+		t.Errorf("%s (strict: %t)\ngot  %q\nwant %q", c.Template, c.Strict, got, *c.Expected)
+	}
+}
+
 // TestCases holds the engine to what Jinja2 3.1 prints.
 func TestCases(t *testing.T) {
 	for _, c := range loadCases(t, "../../testdata/render/cases.json") {
@@ -129,15 +143,7 @@ func TestGoldens(t *testing.T) {
 	}
 	for _, c := range loadCases(t, dir+"goldens.json") {
 		c.Files = tree.with(c.Files)
-		got, err := c.engine().Render(t.Context(), "main", []byte(c.Template), contextVars(t, vars))
-		switch {
-		case c.ExpectedError != "" && err == nil:
-			t.Errorf("%s\ngot %q, want an error like %s", c.Template, got, c.ExpectedError)
-		case c.ExpectedError == "" && err != nil:
-			t.Errorf("%s (strict: %t)\n%v", c.Template, c.Strict, err)
-		case c.ExpectedError == "" && got != *c.Expected:
-			t.Errorf("%s (strict: %t)\ngot  %q\nwant %q", c.Template, c.Strict, got, *c.Expected)
-		}
+		c.compare(t, vars)
 	}
 }
 
@@ -152,15 +158,7 @@ func TestCorners(t *testing.T) {
 		if c.Context == nil {
 			c.Context = shared
 		}
-		got, err := c.engine().Render(t.Context(), "main", []byte(c.Template), contextVars(t, c.Context))
-		switch {
-		case c.ExpectedError != "" && err == nil:
-			t.Errorf("%s\ngot %q, want an error like %s", c.Template, got, c.ExpectedError)
-		case c.ExpectedError == "" && err != nil:
-			t.Errorf("%s (strict: %t)\n%v", c.Template, c.Strict, err)
-		case c.ExpectedError == "" && got != *c.Expected:
-			t.Errorf("%s (strict: %t)\ngot  %q\nwant %q", c.Template, c.Strict, got, *c.Expected)
-		}
+		c.compare(t, c.Context)
 	}
 }
 

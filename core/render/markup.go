@@ -68,17 +68,5 @@ func escapedArg(v any) any {
 }
 
 func asMarkup(v any) any {
-	switch x := v.(type) {
-	case string:
-		return markup(x)
-	case *List:
-		for i, e := range x.items {
-			x.items[i] = asMarkup(e)
-		}
-	case *Tuple:
-		for i, e := range x.items {
-			x.items[i] = asMarkup(e)
-		}
-	}
-	return v
+	return eachText(v, func(text string) any { return markup(text) })
 }

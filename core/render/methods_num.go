@@ -34,16 +34,21 @@ func bytesMethod(name string) methodFunc {
 }
 
 func asBytes(v any) any {
+	return eachText(v, func(text string) any { return []byte(text) })
+}
+
+// eachText converts a text, or those in what a method has just made.
+func eachText(v any, convert func(string) any) any {
 	switch x := v.(type) {
 	case string:
-		return []byte(x)
+		return convert(x)
 	case *List:
 		for i, e := range x.items {
-			x.items[i] = asBytes(e)
+			x.items[i] = eachText(e, convert)
 		}
 	case *Tuple:
 		for i, e := range x.items {
-			x.items[i] = asBytes(e)
+			x.items[i] = eachText(e, convert)
 		}
 	}
 	return v
