@@ -10,8 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/ptorbus/zester/core/config"
 )
 
 // Limits of what a peel keeps of its jobs.
@@ -87,13 +88,12 @@ func openJournal(dir string, log *slog.Logger) (*journal, []begun, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("job journal: %w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := config.Lock(filepath.Join(dir, "lock"))
+	if errors.Is(err, config.ErrLocked) {
+		return nil, nil, fmt.Errorf("job journal: %s is in use by another peel process: stop that one, or use another --state-dir", dir)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("job journal: %w", err)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, nil, fmt.Errorf("job journal: %s is in use by another peel process: stop that one, or use another --state-dir", dir)
 	}
 	j := &journal{path: filepath.Join(dir, "journal"), log: log, lock: lock, must: compactMust, jobs: map[string]*journalJob{}}
 	damaged, err := j.load()

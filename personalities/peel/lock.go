@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/ptorbus/zester/core/config"
@@ -20,23 +19,17 @@ func hold(ctx context.Context, dir string) (release func(), err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, config.Invalid("state_dir", "%w", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	path := filepath.Join(dir, "lock")
+	lock, err := config.Lock(path)
+	for end := time.Now().Add(holdWait); errors.Is(err, config.ErrLocked) && time.Now().Before(end) && ctx.Err() == nil; {
+		time.Sleep(50 * time.Millisecond)
+		lock, err = config.Lock(path)
+	}
+	switch {
+	case errors.Is(err, config.ErrLocked):
+		return nil, config.Invalid("state_dir", "%s is in use by another peel process: stop that one, or name another directory", dir)
+	case err != nil:
 		return nil, config.Invalid("state_dir", "%w", err)
 	}
-	for end := time.Now().Add(holdWait); ; {
-		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Now().After(end) || ctx.Err() != nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	if err == nil {
-		return func() { lock.Close() }, nil
-	}
-	lock.Close()
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, config.Invalid("state_dir", "%s is in use by another peel process: stop that one, or name another directory", dir)
-	}
-	return nil, config.Invalid("state_dir", "lock %s: %w", lock.Name(), err)
+	return func() { lock.Close() }, nil
 }

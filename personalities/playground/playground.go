@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/ptorbus/zester/core/bus"
 	"github.com/ptorbus/zester/core/config"
@@ -170,20 +169,15 @@ func workDir(dir string) (path string, release func(), err error) {
 
 // lockDir refuses a directory in which a playground runs. The lock ends with the process, whatever ends that.
 func lockDir(path string) (*os.File, error) {
-	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
-		return lock, nil
-	}
-	if errors.Is(err, syscall.EWOULDBLOCK) {
+	lock, err := config.Lock(filepath.Join(path, lockFile))
+	var at *fs.PathError
+	switch {
+	case errors.Is(err, config.ErrLocked):
 		err = fmt.Errorf("--dir %s is in use by another playground: stop that one, or name another directory", path)
-	} else {
-		err = fmt.Errorf("--dir %s: the file system cannot lock %s: %w (name a directory on another)", path, lockFile, err)
+	case err != nil && !errors.As(err, &at):
+		err = fmt.Errorf("--dir %s: %w (name a directory on another)", path, err)
 	}
-	return nil, errors.Join(err, lock.Close())
+	return lock, err
 }
 
 // checkDir refuses a directory that holds other things, but none of those that mark a playground.
